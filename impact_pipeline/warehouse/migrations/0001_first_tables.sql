@@ -1,0 +1,580 @@
+-- The tables of the first release. Columns keep the spelling of the system that they come from; ours are snake_case.
+-- A comment that starts with "private:" keeps its column out of the readers' copy.
+
+create schema raw;
+create schema changes;
+create schema conversions;
+create schema outbox;
+create schema audit;
+create schema reconciliation;
+
+create table warehouse.binding (
+    organization_id    varchar not null,
+    is_sandbox         boolean not null,
+    account_sid_sha256 varchar not null,
+    CampaignId         varchar not null,
+    bound_at           timestamptz not null);
+comment on table warehouse.binding is 'One row: the Salesforce org and the impact.com program that this warehouse belongs to, pinned at the first run.';
+comment on column warehouse.binding.organization_id is 'Id of the Salesforce organisation, 18 characters.';
+comment on column warehouse.binding.is_sandbox is 'Whether it is a sandbox.';
+comment on column warehouse.binding.account_sid_sha256 is 'SHA-256 of impact.com''s Account SID, hex.';
+comment on column warehouse.binding.CampaignId is 'impact.com''s program.';
+comment on column warehouse.binding.bound_at is 'When it was pinned. UTC.';
+
+-- capture ------------------------------------------------------------------------------------------------------------
+
+create sequence raw.version_id;
+
+create table raw._field (
+    object            varchar not null,
+    field             varchar not null,
+    type              varchar not null,
+    duckdb_type       varchar not null,
+    length            integer,
+    precision         integer,
+    scale             integer,
+    is_calculated     boolean not null,
+    reference_to      varchar[],
+    relationship_name varchar,
+    first_seen_at     timestamptz not null,
+    missing_since     timestamptz);
+comment on table raw._field is 'One row per field of each captured object, as Salesforce described it last. Relationships are resolved with it.';
+comment on column raw._field.object is 'API name of the object.';
+comment on column raw._field.field is 'API name of the field.';
+comment on column raw._field.type is 'Field type of the describe answer: string, currency, reference ...';
+comment on column raw._field.duckdb_type is 'Type of the column in raw.*.';
+comment on column raw._field.length is 'Length in characters, for text.';
+comment on column raw._field.precision is 'Digits in all, for numbers.';
+comment on column raw._field.scale is 'Digits after the point, for numbers.';
+comment on column raw._field.is_calculated is 'True for formula fields: their changes do not move SystemModstamp.';
+comment on column raw._field.reference_to is 'Objects that a reference may point to.';
+comment on column raw._field.relationship_name is 'Name by which a path follows the reference: Account, Foo__r.';
+comment on column raw._field.first_seen_at is 'When the field was first captured.';
+comment on column raw._field.missing_since is 'When describe stopped to list the field (removed or hidden); null while it is there.';
+
+create table raw._field_set (
+    field_set_id integer not null,
+    object       varchar not null,
+    fields       varchar[] not null);
+comment on table raw._field_set is 'The sets of fields that versions were captured with. Fields are compared only if both versions captured them.';
+comment on column raw._field_set.field_set_id is 'The number that _fields of raw.* refers to.';
+comment on column raw._field_set.object is 'API name of the object.';
+comment on column raw._field_set.fields is 'Names of the captured fields, sorted.';
+
+create sequence audit.extraction_id;
+create table audit.extraction (
+    extraction_id     bigint not null default nextval('audit.extraction_id'),
+    cycle_id          varchar not null,
+    object            varchar not null,
+    method            varchar not null,
+    purpose           varchar not null,
+    window_after      timestamptz,
+    window_until      timestamptz not null,
+    cursor            timestamptz not null,
+    is_first_load     boolean not null,
+    rows_read         bigint not null,
+    versions_written  bigint not null,
+    deletes_seen      bigint not null,
+    latest_date_covered timestamptz,
+    api_calls         integer not null,
+    quota_used        integer,
+    quota_max         integer,
+    fields_missing    varchar[] not null,
+    fields_added      varchar[] not null,
+    run_id            varchar not null,
+    started_at        timestamptz not null,
+    finished_at       timestamptz not null);
+comment on table audit.extraction is 'Append-only. One row per object and window read from Salesforce, committed together with the rows of that window.';
+comment on column audit.extraction.extraction_id is 'Number of the row, growing.';
+comment on column audit.extraction.cycle_id is 'The cycle: all its objects share one upper bound.';
+comment on column audit.extraction.object is 'API name of the object.';
+comment on column audit.extraction.method is 'rest or bulk.';
+comment on column audit.extraction.purpose is 'window, full (new field or schedule), reread, sweep.';
+comment on column audit.extraction.window_after is 'Lower bound of the window, included; null: from the beginning.';
+comment on column audit.extraction.window_until is 'Upper bound of the window, excluded; Salesforce''s clock less the lag.';
+comment on column audit.extraction.cursor is 'Where the next window of the object starts, before overlap. Never moves back.';
+comment on column audit.extraction.is_first_load is 'True for the windows of the object''s first load: a baseline.';
+comment on column audit.extraction.rows_read is 'Rows that Salesforce returned, overlap included.';
+comment on column audit.extraction.versions_written is 'Record versions not seen before.';
+comment on column audit.extraction.deletes_seen is 'Ids that getDeleted named and that were not known to be deleted.';
+comment on column audit.extraction.latest_date_covered is 'getDeleted''s own watermark; the next question starts there.';
+comment on column audit.extraction.api_calls is 'Requests made for this row.';
+comment on column audit.extraction.quota_used is 'Requests of the org in 24 hours as Salesforce said last.';
+comment on column audit.extraction.quota_max is 'Limit of the org in 24 hours.';
+comment on column audit.extraction.fields_missing is 'Configured fields that describe does not list: removed, or hidden from the integration user.';
+comment on column audit.extraction.fields_added is 'Fields captured for the first time; the object was read in full for them.';
+comment on column audit.extraction.run_id is 'The Dagster run.';
+comment on column audit.extraction.started_at is 'When reading began.';
+comment on column audit.extraction.finished_at is 'When the rows were committed.';
+
+-- changes ------------------------------------------------------------------------------------------------------------
+
+create table changes.cursor (
+    object     varchar not null,
+    version_id bigint not null);
+comment on table changes.cursor is 'How far the versions of each object have been compared.';
+comment on column changes.cursor.object is 'API name of the object.';
+comment on column changes.cursor.version_id is 'Newest version that has been compared.';
+
+create sequence changes.change_id;
+create table changes.change (
+    change_id           bigint not null default nextval('changes.change_id'),
+    object              varchar not null,
+    Id                  varchar not null,
+    kind                varchar not null,
+    fields              varchar[] not null,
+    before              map(varchar, varchar),
+    after               map(varchar, varchar),
+    version_id          bigint,
+    previous_version_id bigint,
+    history_id          varchar,
+    previous_history_id varchar,
+    occurred_at         timestamptz not null,
+    detected_at         timestamptz not null,
+    cycle_id            varchar not null);
+comment on table changes.change is 'Append-only. One row per change: a difference of values between two versions of a record, or a passage told by its history.';
+comment on column changes.change.change_id is 'Number of the change, growing.';
+comment on column changes.change.object is 'API name of the object.';
+comment on column changes.change.Id is 'Id of the record, 18 characters.';
+comment on column changes.change.kind is 'baseline, created, updated, deleted, undeleted, merged, converted, appeared, items or history.';
+comment on column changes.change.fields is 'Names of the fields that differ.';
+comment on column changes.change.before is 'private: values before, by field, as text.';
+comment on column changes.change.after is 'private: values after, by field, as text.';
+comment on column changes.change.version_id is 'The version it led to; for history and items: the newest one at that time.';
+comment on column changes.change.previous_version_id is 'The version it was compared with.';
+comment on column changes.change.history_id is 'For kind history: Id of the history row that tells the passage.';
+comment on column changes.change.previous_history_id is 'For kind history: the history row before it.';
+comment on column changes.change.occurred_at is 'Time of its own: the history row''s, else the record''s LastModifiedDate or CreatedDate. UTC.';
+comment on column changes.change.detected_at is 'When it was found. UTC.';
+comment on column changes.change.cycle_id is 'The cycle that found it.';
+
+-- conversions --------------------------------------------------------------------------------------------------------
+
+create table conversions.config (
+    config_hash   varchar not null,
+    config        varchar not null,
+    first_used_at timestamptz not null);
+comment on table conversions.config is 'Every configuration that made a decision, by its hash.';
+comment on column conversions.config.config_hash is 'SHA-256 over the canonical content.';
+comment on column conversions.config.config is 'The content as JSON.';
+comment on column conversions.config.first_used_at is 'When it was first used.';
+
+create table conversions.customer (
+    object     varchar not null,
+    Id         varchar not null,
+    CustomerId varchar not null,
+    event_id   varchar not null,
+    pinned_at  timestamptz not null);
+comment on table conversions.customer is 'The CustomerId that was first sent for a record. It holds for the record and for all linked to it by conversion or merge.';
+comment on column conversions.customer.object is 'API name of the object.';
+comment on column conversions.customer.Id is 'Id of the record.';
+comment on column conversions.customer.CustomerId is 'The pinned value.';
+comment on column conversions.customer.event_id is 'The event that pinned it.';
+comment on column conversions.customer.pinned_at is 'When. UTC.';
+
+create sequence conversions.decision_id;
+create table conversions.decision (
+    decision_id   bigint not null default nextval('conversions.decision_id'),
+    change_id     bigint not null,
+    object        varchar not null,
+    Id            varchar not null,
+    event         varchar not null,
+    decision      varchar not null,
+    reason        varchar not null,
+    detail        varchar,
+    event_key     varchar,
+    event_id      varchar,
+    entry         integer,
+    carries       boolean not null,
+    event_at      timestamptz,
+    EventTypeCode varchar,
+    OrderId       varchar,
+    CurrencyCode  varchar,
+    amount        decimal(18, 2),
+    cut           varchar[],
+    config_hash   varchar not null,
+    cycle_id      varchar not null,
+    run_id        varchar not null,
+    decided_by    varchar,
+    decided_at    timestamptz not null);
+comment on table conversions.decision is 'Append-only. What became of a change for an event, and each change of mind: send, correct, hold or skip, with a reason code of a closed list.';
+comment on column conversions.decision.decision_id is 'Number of the decision, growing.';
+comment on column conversions.decision.change_id is 'The change in changes.change.';
+comment on column conversions.decision.object is 'API name of the object.';
+comment on column conversions.decision.Id is 'Id of the record.';
+comment on column conversions.decision.event is 'Name of the event in the object''s file.';
+comment on column conversions.decision.decision is 'send, correct, hold or skip.';
+comment on column conversions.decision.reason is 'Code from the closed list.';
+comment on column conversions.decision.detail is 'What the code does not say: the parameter, the rule, the other record. Never a value of the record.';
+comment on column conversions.decision.event_key is 'Identity of the business event but for its entry number: hash of org, object, Id, event and the values of once_per.';
+comment on column conversions.decision.event_id is 'Identity of the business event: event_key and entry number.';
+comment on column conversions.decision.entry is '1 for the first time, 2 for the next entry after a reversal ...';
+comment on column conversions.decision.carries is 'True on the one decision that stands for the event: sent, held, or registered as reported at go-live.';
+comment on column conversions.decision.event_at is 'When the event happened. UTC.';
+comment on column conversions.decision.EventTypeCode is 'Event type code that the mapping gave.';
+comment on column conversions.decision.OrderId is 'OrderId that the mapping gave; null when it could not, or when it was refused as personal data.';
+comment on column conversions.decision.CurrencyCode is 'Currency of the amount.';
+comment on column conversions.decision.amount is 'Money at stake: sum of the items, or the order amount; null for none.';
+comment on column conversions.decision.cut is 'Free texts that were cut at their limit, by parameter name.';
+comment on column conversions.decision.config_hash is 'The configuration that decided.';
+comment on column conversions.decision.cycle_id is 'The cycle that decided.';
+comment on column conversions.decision.run_id is 'The Dagster run that decided.';
+comment on column conversions.decision.decided_by is 'The person, where a person decided.';
+comment on column conversions.decision.decided_at is 'When. UTC.';
+
+create table conversions.current_decision as select * from conversions.decision limit 0;
+comment on table conversions.current_decision is 'The newest decision per change and event; columns as in conversions.decision.';
+comment on column conversions.current_decision.decision_id is 'Number of the decision, growing.';
+comment on column conversions.current_decision.change_id is 'The change in changes.change.';
+comment on column conversions.current_decision.object is 'API name of the object.';
+comment on column conversions.current_decision.Id is 'Id of the record.';
+comment on column conversions.current_decision.event is 'Name of the event in the object''s file.';
+comment on column conversions.current_decision.decision is 'send, correct, hold or skip.';
+comment on column conversions.current_decision.reason is 'Code from the closed list.';
+comment on column conversions.current_decision.detail is 'What the code does not say: the parameter, the rule, the other record. Never a value of the record.';
+comment on column conversions.current_decision.event_key is 'Identity of the business event but for its entry number: hash of org, object, Id, event and the values of once_per.';
+comment on column conversions.current_decision.event_id is 'Identity of the business event: event_key and entry number.';
+comment on column conversions.current_decision.entry is '1 for the first time, 2 for the next entry after a reversal ...';
+comment on column conversions.current_decision.carries is 'True on the one decision that stands for the event: sent, held, or registered as reported at go-live.';
+comment on column conversions.current_decision.event_at is 'When the event happened. UTC.';
+comment on column conversions.current_decision.EventTypeCode is 'Event type code that the mapping gave.';
+comment on column conversions.current_decision.OrderId is 'OrderId that the mapping gave; null when it could not, or when it was refused as personal data.';
+comment on column conversions.current_decision.CurrencyCode is 'Currency of the amount.';
+comment on column conversions.current_decision.amount is 'Money at stake: sum of the items, or the order amount; null for none.';
+comment on column conversions.current_decision.cut is 'Free texts that were cut at their limit, by parameter name.';
+comment on column conversions.current_decision.config_hash is 'The configuration that decided.';
+comment on column conversions.current_decision.cycle_id is 'The cycle that decided.';
+comment on column conversions.current_decision.run_id is 'The Dagster run that decided.';
+comment on column conversions.current_decision.decided_by is 'The person, where a person decided.';
+comment on column conversions.current_decision.decided_at is 'When. UTC.';
+
+create table conversions.conversion (
+    event_id     varchar not null,
+    change_id    bigint not null,
+    object       varchar not null,
+    Id           varchar not null,
+    event        varchar not null,
+    type_kind    varchar not null,
+    event_at     timestamptz not null,
+    amount       decimal(18, 2),
+    item_count   integer not null,
+    config_hash  varchar not null,
+    mapped_at    timestamptz not null,
+    CampaignId varchar, ActionTrackerId varchar, EventTypeCode varchar, EventDate varchar, OrderId varchar,
+    ClickId varchar, CustomerId varchar, CurrencyCode varchar);
+comment on table conversions.conversion is 'One row per event to be sent: the parameters in impact.com''s names, as text exactly as they leave. A mapping that uses more parameters adds their columns.';
+comment on column conversions.conversion.event_id is 'Identity of the business event.';
+comment on column conversions.conversion.change_id is 'The change that carries it.';
+comment on column conversions.conversion.object is 'API name of the object.';
+comment on column conversions.conversion.Id is 'Id of the record.';
+comment on column conversions.conversion.event is 'Name of the event in the object''s file.';
+comment on column conversions.conversion.type_kind is 'lead or sale, as the event type is declared.';
+comment on column conversions.conversion.event_at is 'When the event happened. UTC.';
+comment on column conversions.conversion.amount is 'Money in it: sum of the items, or the order amount; null for none.';
+comment on column conversions.conversion.item_count is 'Rows in conversions.item.';
+comment on column conversions.conversion.config_hash is 'The configuration that mapped it.';
+comment on column conversions.conversion.mapped_at is 'When it was mapped last; after the first intent it stays as it is. UTC.';
+comment on column conversions.conversion.CampaignId is 'Program.';
+comment on column conversions.conversion.ActionTrackerId is 'Id of the event type in impact.com (not sent beside EventTypeCode).';
+comment on column conversions.conversion.EventTypeCode is 'Code of the event type.';
+comment on column conversions.conversion.EventDate is 'Time of the event as sent.';
+comment on column conversions.conversion.OrderId is 'Our id of the conversion, unique per event type.';
+comment on column conversions.conversion.ClickId is 'impact.com''s click id.';
+comment on column conversions.conversion.CustomerId is 'Stable id of the customer; chains lead, opportunity and sale.';
+comment on column conversions.conversion.CurrencyCode is 'ISO 4217 code.';
+
+create table conversions.item (
+    event_id    varchar not null,
+    item_number integer not null,
+    amount      decimal(18, 2),
+    ItemSku varchar, ItemName varchar, ItemCategory varchar, ItemQuantity varchar, ItemSubTotal varchar);
+comment on table conversions.item is 'The items of a conversion, numbered from 1; parameters as text exactly as they leave, without their number.';
+comment on column conversions.item.event_id is 'The conversion.';
+comment on column conversions.item.item_number is 'The index in ItemSku1, ItemSku2 ...';
+comment on column conversions.item.amount is 'Money of the item.';
+comment on column conversions.item.ItemSku is 'Product code, unique within the conversion.';
+comment on column conversions.item.ItemName is 'Product name.';
+comment on column conversions.item.ItemCategory is 'Category; payout rules may depend on it.';
+comment on column conversions.item.ItemQuantity is 'Whole number.';
+comment on column conversions.item.ItemSubTotal is 'Line total.';
+
+create table conversions.wanted (
+    event_id   varchar not null,
+    state      varchar not null,
+    code       varchar,
+    amount     decimal(18, 2),
+    items      struct(ItemSku varchar, ItemQuantity varchar, ItemSubTotal varchar)[],
+    CustomerStatus varchar,
+    change_id  bigint not null,
+    wanted_at  timestamptz not null);
+comment on table conversions.wanted is 'What impact.com should show for a reported event after later changes: absolute values. One row per event that was corrected.';
+comment on column conversions.wanted.event_id is 'The reported event.';
+comment on column conversions.wanted.state is 'live or reversed.';
+comment on column conversions.wanted.code is 'Reason or disposition code to send with it.';
+comment on column conversions.wanted.amount is 'Wanted total; null when reversed.';
+comment on column conversions.wanted.items is 'Wanted quantity and subtotal per SKU; an item that is gone has quantity 0.';
+comment on column conversions.wanted.CustomerStatus is 'Wanted status of the customer, where mapped.';
+comment on column conversions.wanted.change_id is 'The change that asked for it.';
+comment on column conversions.wanted.wanted_at is 'When it was last changed. UTC.';
+
+-- outbox -------------------------------------------------------------------------------------------------------------
+
+create sequence outbox.request_id;
+create table outbox.request (
+    request_id      bigint not null default nextval('outbox.request_id'),
+    Type            varchar not null,
+    event_id        varchar not null,
+    object          varchar not null,
+    Id              varchar not null,
+    event           varchar not null,
+    CampaignId      varchar not null,
+    ActionTrackerId varchar not null,
+    EventTypeCode   varchar not null,
+    OrderId         varchar not null,
+    CustomerId      varchar,
+    has_click_id    boolean not null,
+    EventDate       varchar,
+    event_at        timestamptz not null,
+    CurrencyCode    varchar,
+    amount          decimal(18, 2),
+    item_count      integer not null,
+    payload         varchar,
+    payload_sha256  varchar,
+    config_hash     varchar not null,
+    state           varchar not null,
+    outcome         varchar,
+    reason          varchar,
+    wait            varchar,
+    due_at          timestamptz not null,
+    needs_person    boolean not null default false,
+    attempt_count   integer not null default 0,
+    lease_token     bigint,
+    group_id        varchar,
+    run_id          varchar,
+    submission_id   varchar,
+    action_id       varchar,
+    created_at      timestamptz not null,
+    intended_at     timestamptz,
+    accepted_at     timestamptz,
+    settled_at      timestamptz,
+    next_look_at    timestamptz);
+comment on table outbox.request is 'Current state of everything to send or sent to impact.com. Its history is audit.transition.';
+comment on column outbox.request.request_id is 'Number of the request, growing.';
+comment on column outbox.request.Type is 'Conversion, Modification, Reversal or Approval.';
+comment on column outbox.request.event_id is 'Identity of the business event; one live Conversion per event.';
+comment on column outbox.request.object is 'API name of the object.';
+comment on column outbox.request.Id is 'Id of the record.';
+comment on column outbox.request.event is 'Name of the event in the object''s file.';
+comment on column outbox.request.CampaignId is 'Program.';
+comment on column outbox.request.ActionTrackerId is 'Id of the event type.';
+comment on column outbox.request.EventTypeCode is 'Code of the event type.';
+comment on column outbox.request.OrderId is 'Our id of the conversion. The key is (CampaignId, ActionTrackerId, OrderId).';
+comment on column outbox.request.CustomerId is 'Stable id of the customer; orders parents before children.';
+comment on column outbox.request.has_click_id is 'Whether it carries a click id of its own.';
+comment on column outbox.request.EventDate is 'Time of the event as sent.';
+comment on column outbox.request.event_at is 'When the event happened. UTC.';
+comment on column outbox.request.CurrencyCode is 'Currency of the amount.';
+comment on column outbox.request.amount is 'Money in it.';
+comment on column outbox.request.item_count is 'Number of items in it.';
+comment on column outbox.request.payload is 'private: the exact body; frozen at the first intent.';
+comment on column outbox.request.payload_sha256 is 'SHA-256 of the body, hex.';
+comment on column outbox.request.config_hash is 'The configuration that mapped it.';
+comment on column outbox.request.state is 'ready, intended, accepted, settled, in_doubt, refused or withdrawn.';
+comment on column outbox.request.outcome is 'Of settled ones: credited, not_credited, already_there, rejected, no_trace or end_unknown.';
+comment on column outbox.request.reason is 'impact.com''s reason codes, or why it was refused or withdrawn.';
+comment on column outbox.request.wait is 'Why a ready request is not due yet: awaiting_parent, first_of_type, rate_limited ...';
+comment on column outbox.request.due_at is 'Not sent before. UTC.';
+comment on column outbox.request.needs_person is 'True when reading cannot settle it.';
+comment on column outbox.request.attempt_count is 'HTTP requests made for it.';
+comment on column outbox.request.lease_token is 'Fencing token of the lease under which it was intended.';
+comment on column outbox.request.group_id is 'The group it was intended with.';
+comment on column outbox.request.run_id is 'The Dagster run that moved it last.';
+comment on column outbox.request.submission_id is 'BatchId of impact.com''s submission record.';
+comment on column outbox.request.action_id is 'impact.com''s action.';
+comment on column outbox.request.created_at is 'When it was queued. UTC.';
+comment on column outbox.request.intended_at is 'When the newest intent was committed. UTC.';
+comment on column outbox.request.accepted_at is 'When impact.com answered QUEUED. UTC.';
+comment on column outbox.request.settled_at is 'When its end was known. UTC.';
+comment on column outbox.request.next_look_at is 'When its submission is looked at next. UTC.';
+
+create table outbox.lease (
+    lane       varchar not null,
+    run_id     varchar,
+    token      bigint not null,
+    renewed_at timestamptz,
+    expires_at timestamptz);
+comment on table outbox.lease is 'One row per lane: who may act.';
+comment on column outbox.lease.lane is 'capture, submit or confirm.';
+comment on column outbox.lease.run_id is 'The run that holds it; null: nobody.';
+comment on column outbox.lease.token is 'Grows by one with every take-over; a run with an older token can not write.';
+comment on column outbox.lease.renewed_at is 'When it was taken or renewed. UTC.';
+comment on column outbox.lease.expires_at is 'After this anybody may take it. UTC.';
+insert into outbox.lease (lane, token) values ('capture', 0), ('submit', 0), ('confirm', 0);
+
+create sequence audit.transition_id;
+create table audit.transition (
+    transition_id bigint not null default nextval('audit.transition_id'),
+    request_id    bigint not null,
+    from_state    varchar,
+    to_state      varchar not null,
+    outcome       varchar,
+    reason        varchar,
+    detail        varchar,
+    run_id        varchar not null,
+    decided_by    varchar,
+    moved_at      timestamptz not null);
+comment on table audit.transition is 'Append-only. Each move of a request, why, and by which run.';
+comment on column audit.transition.transition_id is 'Number of the move, growing.';
+comment on column audit.transition.request_id is 'The request.';
+comment on column audit.transition.from_state is 'State before; null when it was queued.';
+comment on column audit.transition.to_state is 'State after.';
+comment on column audit.transition.outcome is 'Outcome, for settled.';
+comment on column audit.transition.reason is 'Why: a verdict, a reason code, a proof.';
+comment on column audit.transition.detail is 'More about it; never a value of the record.';
+comment on column audit.transition.run_id is 'The Dagster run.';
+comment on column audit.transition.decided_by is 'The person, where a person decided.';
+comment on column audit.transition.moved_at is 'When. UTC.';
+
+create sequence audit.attempt_id;
+create table audit.attempt (
+    attempt_id      bigint not null default nextval('audit.attempt_id'),
+    request_id      bigint not null,
+    run_id          varchar not null,
+    group_id        varchar not null,
+    method          varchar not null,
+    endpoint        varchar not null,
+    payload_sha256  varchar not null,
+    masked_payload  varchar not null,
+    started_at      timestamptz not null,
+    duration_seconds double,
+    http_status     integer,
+    verdict         varchar not null,
+    answer          varchar,
+    submission_id   varchar,
+    wait_seconds    double);
+comment on table audit.attempt is 'Append-only. Each HTTP request that wrote to impact.com, and what came back.';
+comment on column audit.attempt.attempt_id is 'Number of the attempt, growing.';
+comment on column audit.attempt.request_id is 'The request.';
+comment on column audit.attempt.run_id is 'The Dagster run.';
+comment on column audit.attempt.group_id is 'The group it was sent with.';
+comment on column audit.attempt.method is 'HTTP method.';
+comment on column audit.attempt.endpoint is 'Resource without the account: Conversions, Actions.';
+comment on column audit.attempt.payload_sha256 is 'SHA-256 of the body that was sent, hex.';
+comment on column audit.attempt.masked_payload is 'The names of the parameters; values only of ids, codes, dates and money.';
+comment on column audit.attempt.started_at is 'When it was sent. UTC.';
+comment on column audit.attempt.duration_seconds is 'How long the answer took.';
+comment on column audit.attempt.http_status is 'Status; null when no answer came.';
+comment on column audit.attempt.verdict is 'not_sent, accepted, refused, later, in_doubt or stop_lane.';
+comment on column audit.attempt.answer is 'First 500 characters of the answer, account and token masked.';
+comment on column audit.attempt.submission_id is 'BatchId of the answer.';
+comment on column audit.attempt.wait_seconds is 'Wait that the answer asked for.';
+
+create table audit.submission (
+    submission_id   varchar not null,
+    request_id      bigint,
+    CampaignId      varchar,
+    ActionTrackerId varchar,
+    EventCode       varchar,
+    OrderId         varchar,
+    Type            varchar,
+    Status          varchar,
+    ErrorType       varchar,
+    ErrorReason     varchar,
+    SubmissionDate  timestamptz,
+    CompletionDate  timestamptz,
+    observed_at     timestamptz not null,
+    run_id          varchar not null);
+comment on table audit.submission is 'Append-only. Each differing observation of impact.com''s queue records.';
+comment on column audit.submission.submission_id is 'BatchId.';
+comment on column audit.submission.request_id is 'Our request, where known.';
+comment on column audit.submission.CampaignId is 'Program.';
+comment on column audit.submission.ActionTrackerId is 'Event type.';
+comment on column audit.submission.EventCode is 'Event type code.';
+comment on column audit.submission.OrderId is 'OrderId.';
+comment on column audit.submission.Type is 'Conversion, Modification or Reversal.';
+comment on column audit.submission.Status is 'Queued, In Progress or Complete.';
+comment on column audit.submission.ErrorType is 'Empty, Validation, Contract Error, or another, verbatim.';
+comment on column audit.submission.ErrorReason is 'Reason codes, verbatim.';
+comment on column audit.submission.SubmissionDate is 'When impact.com received it. UTC.';
+comment on column audit.submission.CompletionDate is 'When impact.com had processed it. UTC.';
+comment on column audit.submission.observed_at is 'When we saw it so. UTC.';
+comment on column audit.submission.run_id is 'The Dagster run.';
+
+create table audit.action (
+    action_id       varchar not null,
+    CampaignId      varchar,
+    ActionTrackerId varchar,
+    Oid             varchar,
+    State           varchar,
+    Amount          decimal(18, 2),
+    Payout          decimal(18, 2),
+    Currency        varchar,
+    MediaPartnerId  varchar,
+    MediaPartnerName varchar,
+    CustomerId      varchar,
+    CustomerStatus  varchar,
+    EventDate       timestamptz,
+    CreationDate    timestamptz,
+    LockingDate     timestamptz,
+    ClearedDate     timestamptz,
+    ReferringType   varchar,
+    Note            varchar,
+    observed_at     timestamptz not null,
+    run_id          varchar not null);
+comment on table audit.action is 'Append-only. Each differing observation of impact.com''s actions, ours or not.';
+comment on column audit.action.action_id is 'Id.';
+comment on column audit.action.CampaignId is 'Program.';
+comment on column audit.action.ActionTrackerId is 'Event type.';
+comment on column audit.action.Oid is 'OrderId.';
+comment on column audit.action.State is 'PENDING, APPROVED or REVERSED.';
+comment on column audit.action.Amount is 'Amount in the account''s currency.';
+comment on column audit.action.Payout is 'Payout in the account''s currency.';
+comment on column audit.action.Currency is 'The account''s currency.';
+comment on column audit.action.MediaPartnerId is 'The credited partner.';
+comment on column audit.action.MediaPartnerName is 'Its name.';
+comment on column audit.action.CustomerId is 'CustomerId.';
+comment on column audit.action.CustomerStatus is 'Status of the customer.';
+comment on column audit.action.EventDate is 'Event date as impact.com holds it; may differ from the one sent. UTC.';
+comment on column audit.action.CreationDate is 'When the action was made. UTC.';
+comment on column audit.action.LockingDate is 'After this no change is possible. UTC.';
+comment on column audit.action.ClearedDate is 'When it was cleared for payment. UTC.';
+comment on column audit.action.ReferringType is 'How it was referred: CLICK_COOKIE ...';
+comment on column audit.action.Note is 'private: note.';
+comment on column audit.action.observed_at is 'When we saw it so. UTC.';
+comment on column audit.action.run_id is 'The Dagster run.';
+
+create sequence audit.listing_id;
+create table audit.listing (
+    listing_id   bigint not null default nextval('audit.listing_id'),
+    what         varchar not null,
+    window_after timestamptz,
+    window_until timestamptz,
+    pages        integer not null,
+    rows_read    bigint not null,
+    is_complete  boolean not null,
+    api_calls    integer not null,
+    run_id       varchar not null,
+    started_at   timestamptz not null,
+    finished_at  timestamptz not null);
+comment on table audit.listing is 'Append-only. Each pass over a list of impact.com. A complete pass that finds nothing is what proves that a request did not arrive.';
+comment on column audit.listing.listing_id is 'Number of the pass, growing.';
+comment on column audit.listing.what is 'Actions or APISubmissions.';
+comment on column audit.listing.window_after is 'Start of the window asked for, by date of update; null: all.';
+comment on column audit.listing.window_until is 'End of the window asked for; null: all.';
+comment on column audit.listing.pages is 'Pages read.';
+comment on column audit.listing.rows_read is 'Rows read.';
+comment on column audit.listing.is_complete is 'True when every page was read and the counts agreed.';
+comment on column audit.listing.api_calls is 'Requests made.';
+comment on column audit.listing.run_id is 'The Dagster run.';
+comment on column audit.listing.started_at is 'When it began; what came later is not covered. UTC.';
+comment on column audit.listing.finished_at is 'When it ended. UTC.';
+
+create view audit.current_submission as
+select * from audit.submission
+qualify row_number() over (partition by submission_id order by observed_at desc) = 1;
+comment on view audit.current_submission is 'The newest observation of each submission.';
+
+create view audit.current_action as
+select * from audit.action
+qualify row_number() over (partition by action_id order by observed_at desc) = 1;
+comment on view audit.current_action is 'The newest observation of each action.';
