@@ -1,0 +1,46 @@
+# Python 3.11 or newer, git and make are all that a machine needs; everything else goes into .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo dev test lint types unit definitions constraints clean
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort
+
+install: .venv/installed  ## install into .venv what constraints.txt names
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+demo: install  ## both simulators, several days of edits, the whole pipeline after each, no account needed
+	$(BIN)/impact-pipeline demo
+
+dev: install  ## the same in the Dagster UI, on loopback, with sensors and schedules on
+	$(BIN)/impact-pipeline dev --simulators
+
+test: install lint types definitions unit  ## everything that is checked
+
+lint: install
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: install
+	$(BIN)/mypy
+
+definitions: install
+	$(BIN)/dagster definitions validate -w workspace.yaml --log-level error
+
+unit: install
+	$(BIN)/pytest -n 2
+
+constraints: install  ## resolve the dependencies anew and write constraints.txt
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv lock
+	$(BIN)/uv export --format requirements-txt --all-extras --no-hashes --no-emit-project --no-annotate --no-header --output-file constraints.txt --quiet
+	rm -f uv.lock
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache build dist *.egg-info

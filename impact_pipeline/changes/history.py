@@ -1,0 +1,48 @@
+"""The history objects of Salesforce that tell which values a field passed through between two captures."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class HistorySource:
+    """
+    Where the passages of one field are told.
+
+    Args:
+        object: API name of the history object.
+        parent: its field that refers to the record.
+        field: the field of the record whose values it tells.
+        value: its column that holds the value entered.
+        old_value: its column with the value left; None where each row is a state of the record (OpportunityHistory).
+        overlay: fields of the record that a row holds as they were then.
+    """
+
+    object: str
+    parent: str
+    field: str
+    value: str
+    old_value: str | None
+    overlay: tuple[str, ...]
+
+
+STAGES = HistorySource(
+    object="OpportunityHistory",
+    parent="OpportunityId",
+    field="StageName",
+    value="StageName",
+    old_value=None,
+    overlay=("StageName", "Amount", "ExpectedRevenue", "CloseDate", "Probability"),
+)
+
+
+def field_history(object_name: str, field: str) -> HistorySource:
+    """Source of a field with field history tracking: LeadHistory, AccountHistory, Foo__History."""
+    custom = object_name.endswith("__c")
+    return HistorySource(
+        object=f"{object_name[:-3]}__History" if custom else f"{object_name}History",
+        parent="ParentId" if custom else f"{object_name}Id",
+        field=field,
+        value="NewValue",
+        old_value="OldValue",
+        overlay=(field,),
+    )
