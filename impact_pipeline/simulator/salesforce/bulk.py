@@ -1,0 +1,225 @@
+"""Bulk API 2.0 query jobs: create, status, results, resultPages, list, abort, delete."""
+
+import base64
+import binascii
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from impact_pipeline.simulator.salesforce import rest, soql
+from impact_pipeline.simulator.salesforce.query import Found, run
+from impact_pipeline.simulator.salesforce.render import DELIMITERS, LINE_ENDINGS, csv_page
+from impact_pipeline.simulator.salesforce.soql import Query, SoqlError
+from impact_pipeline.simulator.salesforce.values import COMPOUND_TYPES, moment_text
+from impact_pipeline.simulator.salesforce.wire import CSV, ApiError, Call, Reply, json_reply, text_reply
+
+if TYPE_CHECKING:
+    from impact_pipeline.simulator.salesforce.site import Endpoint, SalesforceSite
+
+DEFAULT_PAGE = 50_000
+LINKS_PER_ANSWER = 5
+FINAL_STATES = frozenset({"JobComplete", "Failed", "Aborted"})
+UNSUPPORTED_TYPES = COMPOUND_TYPES | {"base64", "complexvalue", "json"}
+
+
+@dataclass
+class Job:
+    """
+    One query job. `found` holds the result as of creation; None: the query failed, `message` says why. A job tells
+    `UploadComplete` when created and is done by the first look at its state, unless a fault keeps it at work.
+    """
+
+    id: str
+    operation: str
+    sobject: str
+    created_by: str
+    created_at: datetime
+    api_version: str
+    delimiter: str
+    line_ending: str
+    found: Found | None
+    state: str = "UploadComplete"
+    message: str | None = None
+
+    def described(self) -> dict[str, Any]:
+        stamp = moment_text(self.created_at) + "+0000"
+        return {
+            "id": self.id,
+            "operation": self.operation,
+            "object": self.sobject,
+            "createdById": self.created_by,
+            "createdDate": stamp,
+            "systemModstamp": stamp,
+            "state": self.state,
+            "concurrencyMode": "Parallel",
+            "contentType": "CSV",
+            "apiVersion": float(self.api_version),
+            "lineEnding": self.line_ending,
+            "columnDelimiter": self.delimiter,
+        }
+
+    def status(self) -> dict[str, Any]:
+        done = self.state == "JobComplete" and self.found is not None
+        shown = self.described() | {
+            "jobType": "V2Query",
+            "numberRecordsProcessed": self.found.total if done and self.found else 0,
+            "retries": 0,
+            "totalProcessingTime": 0,
+            "isPkChunkingSupported": True,
+        }
+        return shown | {"errorMessage": self.message} if self.message else shown
+
+
+def create(site: "SalesforceSite", call: Call, at: "Endpoint") -> Reply:
+    body = call.json()
+    if not isinstance(body, dict) or body.get("operation") not in ("query", "queryAll"):
+        raise ApiError(400, "INVALIDINPUT", "operation must be query or queryAll")
+    delimiter, line_ending = body.get("columnDelimiter", "COMMA"), body.get("lineEnding", "LF")
+    if delimiter not in DELIMITERS or line_ending not in LINE_ENDINGS or body.get("contentType", "CSV") != "CSV":
+        raise ApiError(400, "INVALIDINPUT", "columnDelimiter, lineEnding or contentType is not supported")
+    if site.bulk_jobs_of_the_day() >= rest.BULK_JOBS_A_DAY:
+        raise ApiError(
+            400, "LIMIT_EXCEEDED", f"Max bulk v2 query jobs ({rest.BULK_JOBS_A_DAY}) per 24 hrs has been reached"
+        )
+    query = _parsed(str(body.get("query", "")))
+    kind = site.org.visible_types().get(query.sobject.lower())
+    if kind is None or not kind.bulk:
+        raise ApiError(400, "INVALIDENTITY", f"Entity '{query.sobject}' is not supported by the Bulk API")
+    found, message = None, None
+    try:
+        found = run(site.org, query, with_deleted=body["operation"] == "queryAll")
+        if any(column.field.type in UNSUPPORTED_TYPES for column in found.columns):
+            raise ApiError(400, "API_ERROR", "Selecting compound data not supported in Bulk Query")
+    except SoqlError as error:
+        message = f"{error.code}: {error.message}"
+    job = Job(
+        id=site.next_key("750"),
+        operation=body["operation"],
+        sobject=kind.name,
+        created_by=site.sessions.user_of(call),
+        created_at=site.org.clock.now(),
+        api_version=at.version,
+        delimiter=delimiter,
+        line_ending=line_ending,
+        found=found,
+        message=message,
+    )
+    site.jobs[job.id] = job
+    return json_reply(job.described())
+
+
+def _parsed(text: str) -> Query:
+    try:
+        query = soql.parse(text)
+    except SoqlError as error:
+        raise ApiError(400, error.code, error.message) from error
+    if query.is_aggregate:
+        raise ApiError(400, "API_ERROR", "Aggregate Relationships not supported in Bulk Query")
+    if query.offset:
+        raise ApiError(400, "API_ERROR", "OFFSET clause is not supported in Bulk Query")
+    return query
+
+
+def status(site: "SalesforceSite", call: Call, at: "Endpoint") -> Reply:
+    job = _job(site, at)
+    if job.state not in FINAL_STATES:
+        job.state = "JobComplete" if job.found is not None else "Failed"
+        for parameters in site.faults.take("job", at.line):
+            job.state = str(parameters["state"])
+            job.message = parameters.get("message", job.message)
+    return json_reply(job.status())
+
+
+def results(site: "SalesforceSite", call: Call, at: "Endpoint") -> Reply:
+    job, found = _finished(site, at)
+    start = _start(call.params.get("locator"))
+    size = int(call.params.get("maxRecords") or DEFAULT_PAGE)
+    headerless = False
+    for parameters in site.faults.take("page", at.line):
+        size = min(size, int(parameters.get("rows", size)))
+        headerless = bool(parameters.get("headerless", headerless))
+    rows = found.rows[start : start + size]
+    ending = LINE_ENDINGS[job.line_ending]
+    text = csv_page(site.org, found, rows, delimiter=DELIMITERS[job.delimiter], line_ending=ending)
+    if headerless and start:
+        text = text.partition(ending)[2]
+    reply = text_reply(text, content_type=CSV)
+    end = start + len(rows)
+    reply.headers["Sforce-Locator"] = _locator(end) if end < len(found.rows) else "null"
+    reply.headers["Sforce-NumberOfRecords"] = str(len(rows))
+    return reply
+
+
+def result_pages(site: "SalesforceSite", call: Call, at: "Endpoint") -> Reply:
+    """Up to five links at a time, to be read in parallel."""
+    job, found = _finished(site, at)
+    start, size = _start(call.params.get("locator")), int(call.params.get("maxRecords") or DEFAULT_PAGE)
+    base = f"/services/data/v{at.version}/jobs/query/{job.id}"
+    starts = list(range(start, max(len(found.rows), 1), size))
+    shown: dict[str, Any] = {
+        "resultPages": [
+            {"resultUrl": f"{base}/results?locator={_locator(place)}&maxRecords={size}"}
+            for place in starts[:LINKS_PER_ANSWER]
+        ],
+        "done": len(starts) <= LINKS_PER_ANSWER,
+    }
+    if not shown["done"]:
+        shown["nextRecordsUrl"] = f"{base}/resultPages?locator={_locator(starts[LINKS_PER_ANSWER])}&maxRecords={size}"
+    return json_reply(shown)
+
+
+def listing(site: "SalesforceSite", call: Call, at: "Endpoint") -> Reply:
+    wanted = call.params.get("jobType", "V2Query")
+    jobs = [job.described() | {"jobType": "V2Query"} for job in site.jobs.values() if wanted == "V2Query"]
+    return json_reply({"done": True, "records": jobs, "nextRecordsUrl": None})
+
+
+def abort(site: "SalesforceSite", call: Call, at: "Endpoint") -> Reply:
+    job, body = _job(site, at), call.json()
+    if not isinstance(body, dict) or body.get("state") != "Aborted":
+        raise ApiError(400, "INVALIDJOBSTATE", "the only state that a query job can be set to is Aborted")
+    if job.state in FINAL_STATES:
+        raise ApiError(400, "INVALIDJOBSTATE", f"the job is {job.state} and can't be aborted")
+    job.state = "Aborted"
+    return json_reply(job.described())
+
+
+def delete(site: "SalesforceSite", call: Call, at: "Endpoint") -> Reply:
+    job = _job(site, at)
+    if job.state not in FINAL_STATES:
+        raise ApiError(400, "INVALIDJOBSTATE", f"the job is {job.state}; abort it before deleting it")
+    del site.jobs[job.id]
+    return Reply(status=204, content_type=None)
+
+
+def _job(site: "SalesforceSite", at: "Endpoint") -> Job:
+    job = site.jobs.get(at.part("job"))
+    if job is None:
+        raise ApiError(404, "NOT_FOUND", "The requested resource does not exist")
+    return job
+
+
+def _finished(site: "SalesforceSite", at: "Endpoint") -> tuple[Job, Found]:
+    job = _job(site, at)
+    if job.api_version != at.version:
+        raise ApiError(409, "API_VERSION_MISMATCH", f"the job was created with version {job.api_version}; use that one")
+    if job.state != "JobComplete" or job.found is None:
+        raise ApiError(400, "INVALIDJOBSTATE", f"the job is {job.state}; it has no results")
+    return job, job.found
+
+
+def _locator(start: int) -> str:
+    return base64.urlsafe_b64encode(f"rows {start}".encode()).decode().rstrip("=")
+
+
+def _start(locator: str | None) -> int:
+    if not locator:
+        return 0
+    try:
+        decoded = base64.urlsafe_b64decode(locator + "=" * (-len(locator) % 4)).decode()
+        word, _, start = decoded.partition(" ")
+        if word == "rows":
+            return int(start)
+    except (binascii.Error, UnicodeDecodeError, ValueError) as error:
+        raise ApiError(400, "INVALID_LOCATOR", "invalid locator") from error
+    raise ApiError(400, "INVALID_LOCATOR", "invalid locator")
