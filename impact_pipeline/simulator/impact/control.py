@@ -67,6 +67,12 @@ def _act(api: ImpactApi, values: Any) -> Any:
     return render.action_document(api.program, action, api.program.catch_up())
 
 
+def _ingest(api: ImpactApi, values: Any) -> Any:
+    """`{"name": "conversions.csv", "text": "CampaignId,..."}`: a file as it would come over SFTP."""
+    file = api.program.ingest_file(values["name"], values["text"])
+    return render.file_document(api.program, file, api.program.catch_up())
+
+
 def _state(api: ImpactApi, values: Any) -> Any:
     program = api.program
     now = program.catch_up()
@@ -99,6 +105,7 @@ HANDLERS: Mapping[tuple[str, str], Callable[[ImpactApi, Any], Any]] = MappingPro
         ("DELETE", "faults"): _clear_faults,
         ("POST", "clock"): _move_clock,
         ("POST", "acts"): _act,
+        ("POST", "files"): _ingest,
         ("GET", "state"): _state,
     }
 )

@@ -18,6 +18,7 @@ from impact_pipeline.simulator.clock import Clock
 from impact_pipeline.simulator.impact.conversions import Credit, judge_conversion
 from impact_pipeline.simulator.impact.corrections import apply_correction
 from impact_pipeline.simulator.impact.declaration import Click, Declaration, EventType, Partner
+from impact_pipeline.simulator.impact.files import RESERVED_PREFIXES, file_type, process_file
 from impact_pipeline.simulator.impact.money import payout_of
 from impact_pipeline.simulator.impact.records import (
     Action,
@@ -139,6 +140,30 @@ class Program:
                 submission.refusal = verdict
         else:
             submission.refusal = apply_correction(self, submission.type, submission.parameters, at)
+
+    def ingest_file(self, name: str, text: str) -> FileSubmission:
+        """
+        Take a CSV file as one submission, to be processed like a conversion: columns as in files.ITEM_COLUMNS.
+
+        Raises:
+            ValueError: the name is one that impact.com keeps for its receipts and results.
+        """
+        if name.startswith(RESERVED_PREFIXES):
+            raise ValueError(f"file name {name}: {' and '.join(RESERVED_PREFIXES)} are reserved.")
+        with self.lock:
+            now = self.catch_up()
+            completes_at = now + self.declaration.processing_time(None)
+            file = FileSubmission(
+                batch_id=self._batch_id("F"),
+                name=name,
+                type=file_type(text),
+                submitted_at=now,
+                started_at=min(now + timedelta(seconds=self.declaration.in_progress_seconds), completes_at),
+                completes_at=completes_at,
+            )
+            self.files[file.batch_id] = file
+            self.schedule(completes_at, partial(process_file, self, file, text))
+            return file
 
     def create_action(self, credit: Credit, at: datetime) -> Action:
         """The new action of a credited conversion, PENDING until its locking date."""
