@@ -180,7 +180,7 @@ def load_declaration(path: Path) -> Declaration:
     text = yaml.safe_load(path.read_text(encoding="utf-8"))
     try:
         declaration: Declaration = _build(Declaration, text, "")
-    except (TypeError, ValueError, ArithmeticError) as error:
+    except (TypeError, ValueError) as error:
         raise ValueError(f"{path}: {error}") from error
     return declaration
 
@@ -211,7 +211,10 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
     if isinstance(hint, type) and hasattr(hint, "__dataclass_fields__"):
         return _build(hint, value, where)
     if hint is Decimal:
-        return Decimal(str(value))
+        try:
+            return Decimal(str(value))
+        except ArithmeticError as error:
+            raise ValueError(f"{where} must be a number, not {value!r}.") from error
     if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
         raise TypeError(f"{where} must be of type {hint.__name__}, not {value!r}.")
     return value

@@ -10,6 +10,7 @@ from impact_pipeline.simulator.impact.form import FieldError, parse_time
 from impact_pipeline.simulator.impact.render import Document
 
 Row = TypeVar("Row")
+Window = tuple[datetime, datetime]
 WINDOW_MAXIMUM = timedelta(days=45)
 START_MAXIMUM = timedelta(days=3 * 365)
 DEFAULT_WINDOW = timedelta(days=7)
@@ -23,7 +24,7 @@ def window_filter(query: Mapping[str, str], now: datetime) -> Callable[[datetime
     Raises:
         RejectedError: one end is missing or no time with an offset, or the window is too long or begins too early.
     """
-    windows = [_window(query, start, end, now) for start, end in WINDOWS]
+    windows = [_action_window(query, start, end, now) for start, end in WINDOWS]
     if not any(windows):
         windows[0] = (now - DEFAULT_WINDOW, now)
 
@@ -34,27 +35,36 @@ def window_filter(query: Mapping[str, str], now: datetime) -> Callable[[datetime
     return chosen
 
 
-def _window(
-    query: Mapping[str, str], start_name: str, end_name: str, now: datetime
-) -> tuple[datetime, datetime] | None:
+def _action_window(query: Mapping[str, str], start_name: str, end_name: str, now: datetime) -> Window | None:
+    window = window_of(query, start_name, end_name)
+    if window is not None and window[1] - window[0] > WINDOW_MAXIMUM:
+        raise RejectedError(400, "Validation Failed", FieldError(field=end_name, message="Range exceeds 45 days"))
+    if window is not None and window[0] < now - START_MAXIMUM:
+        raise RejectedError(400, "Validation Failed", FieldError(field=start_name, message="More than 3 years back"))
+    return window
+
+
+def window_of(query: Mapping[str, str], start_name: str, end_name: str) -> Window | None:
+    """
+    The window that two parameters give, both ends included; None where neither is there.
+
+    Raises:
+        RejectedError: one end is missing or no time with an offset, or the end lies before the start.
+    """
     if not query.get(start_name) and not query.get(end_name):
         return None
-    ends = []
-    for name in (start_name, end_name):
-        at = parse_time(query.get(name, ""))
-        if at is None:
-            raise RejectedError(
-                400, "Validation Failed", FieldError(field=name, message="Needs a time in ISO 8601 with an offset")
-            )
-        ends.append(at)
-    start, end = ends
+    start, end = (_time(query, name) for name in (start_name, end_name))
     if end < start:
         raise RejectedError(400, "Validation Failed", FieldError(field=end_name, message=f"Before {start_name}"))
-    if end - start > WINDOW_MAXIMUM:
-        raise RejectedError(400, "Validation Failed", FieldError(field=end_name, message="Range exceeds 45 days"))
-    if start < now - START_MAXIMUM:
-        raise RejectedError(400, "Validation Failed", FieldError(field=start_name, message="More than 3 years back"))
     return start, end
+
+
+def _time(query: Mapping[str, str], name: str) -> datetime:
+    at = parse_time(query.get(name, ""))
+    if at is None:
+        message = "Needs a time in ISO 8601 with an offset"
+        raise RejectedError(400, "Validation Failed", FieldError(field=name, message=message))
+    return at
 
 
 def page_of(

@@ -5,7 +5,7 @@ from functools import partial
 from impact_pipeline.simulator.impact import render
 from impact_pipeline.simulator.impact.exchange import Call, RejectedError
 from impact_pipeline.simulator.impact.form import FieldError
-from impact_pipeline.simulator.impact.listing import page_of, window_filter
+from impact_pipeline.simulator.impact.listing import page_of, window_filter, window_of
 from impact_pipeline.simulator.impact.records import Action, FileSubmission
 from impact_pipeline.simulator.impact.render import Document
 
@@ -84,7 +84,15 @@ def get_submission(call: Call) -> Document:
 
 
 def list_files(call: Call) -> Document:
-    rows = call.program.kept_files(call.now)
+    """Newest first; a file that isn't complete has no completion date and lies in no window of it."""
+    submitted = window_of(call.query, "SubmissionDateStart", "SubmissionDateEnd")
+    completed = window_of(call.query, "CompletedDateStart", "CompletedDateEnd")
+    rows = [
+        file
+        for file in call.program.kept_files(call.now)
+        if (submitted is None or submitted[0] <= file.submitted_at <= submitted[1])
+        and (completed is None or completed[0] <= file.completes_at <= min(completed[1], call.now))
+    ]
     return page_of(call, "FTPFileSubmissions", rows, lambda one: render.file_document(call.program, one, call.now))
 
 
