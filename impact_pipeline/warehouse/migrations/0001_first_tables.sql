@@ -150,6 +150,13 @@ comment on column changes.change.cycle_id is 'The cycle that found it.';
 
 -- conversions --------------------------------------------------------------------------------------------------------
 
+create table conversions.cursor (
+    object    varchar not null,
+    change_id bigint not null);
+comment on table conversions.cursor is 'How far the changes of each object have been answered.';
+comment on column conversions.cursor.object is 'API name of the object.';
+comment on column conversions.cursor.change_id is 'Newest change that every event of the object has an answer for.';
+
 create table conversions.config (
     config_hash   varchar not null,
     config        varchar not null,

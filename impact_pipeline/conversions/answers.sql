@@ -1,0 +1,94 @@
+-- What     decides each pair of change and event: send, hold or skip (corrections come after it)
+-- Reads    fact, trigger_answer, standing, mapped, conversions.current_decision
+-- Writes   answer (temporary)
+-- Grain    one row per pair that is new or open; the first line that fits decides
+-- Binds    $now timestamptz
+-- Rules    cases A to H of the conformance suite
+create or replace temp table answer as
+with
+contender as (
+    select f.change_id, f.event,
+           row_number() over (
+               partition by f.event_key
+               order by t.answer = 'fire' desc, f.event_at, f.change_id) as place
+      from fact as f
+      join trigger_answer as t using (change_id, event)
+     where f.role <> 'carrier'
+       and (t.answer = 'fire' or (t.reason in ('first_load', 'appeared') and f.condition_holds and f.in_scope))),
+alias as (
+    select distinct f.change_id, f.event
+      from (select change_id, event, unnest(alias_keys) as event_key from fact) as f
+      join conversions.current_decision as d on d.event_key = f.event_key
+     where d.carries),
+considered as (
+    select f.*, m.* exclude (change_id, event),
+           t.answer as trigger_answer,
+           t.reason as trigger_reason,
+           c.place,
+           s.stands,
+           coalesce(s.entry, 0) + 1 as entry_number,
+           md5(f.event_key || '/' || entry_number) as event_id,
+           a.change_id is not null as alias_is_reported,
+           case when entry_number > 1 then m.OrderId || '_' || entry_number else m.OrderId end as entry_order_id
+      from fact as f
+      join trigger_answer as t using (change_id, event)
+      left join mapped as m using (change_id, event)
+      left join contender as c using (change_id, event)
+      left join standing as s using (change_id, event)
+      left join alias as a using (change_id, event)
+     where f.role <> 'carrier'),
+taken as (
+    select distinct c.change_id, c.event
+      from considered as c
+      join conversions.current_decision as d
+        on d.OrderId = c.entry_order_id and d.EventTypeCode = c.EventTypeCode
+     where d.carries
+       and d.event_id <> c.event_id
+    union
+    select change_id, event
+      from considered
+     where entry_order_id is not null
+   qualify row_number() over (partition by EventTypeCode, entry_order_id order by event_at, change_id) > 1
+       and event_id <> first(event_id) over (partition by EventTypeCode, entry_order_id order by event_at, change_id)),
+said as (
+    select c.*,
+           case
+               when c.trigger_answer <> 'fire' then c.trigger_answer || ' ' || c.trigger_reason
+               when c.owner = 'tag' then 'skip owned_by_tag'
+               when c.place > 1 then 'skip already_reported'
+               when c.stands is not null
+                    and not (c.re_entry = 'always'
+                             or (c.re_entry = 'after_reversal' and c.stands in ('reversed', 'reversal_open')))
+                    then 'skip already_reported'
+               when c.stands = 'reversal_open' then 'hold reversal_open'
+               when c.alias_is_reported then 'skip already_reported'
+               when c.event_at < c.go_live then 'skip before_go_live'
+               when c.is_deleted then 'skip deleted_unsent'
+               when c.consents is distinct from true then 'skip no_consent'
+               when c.role = 'open' and $now - c.detected_at > c.hold_expires then 'skip hold_expired'
+               when c.issue is not null then 'hold ' || c.issue.code
+               when k.change_id is not null then 'hold order_id_collision'
+               when not c.type_is_known then 'hold unknown_event_type'
+               when c.event_at > $now then 'hold event_in_future'
+               when $now - c.event_at > c.max_event_age then 'hold event_too_old'
+               when c.sending <> 'on' then 'hold sending_off'
+               when c.stands is not null then 'send entered_again'
+               else 'send ' || c.trigger_reason
+           end as verdict
+      from considered as c
+      left join taken as k using (change_id, event))
+select s.change_id, s.object, s.Id, s.event, s.role, s.kind,
+       split_part(s.verdict, ' ', 1) as decision,
+       split_part(s.verdict, ' ', 2) as reason,
+       case when s.issue.code = split_part(s.verdict, ' ', 2) then s.issue.parameter || ': ' || s.issue.rule end as detail,
+       s.event_key,
+       s.entry_number as entry,
+       s.event_id,
+       (s.trigger_answer = 'fire' and split_part(s.verdict, ' ', 1) in ('send', 'hold'))
+       or s.verdict = 'skip before_go_live'
+       or (s.trigger_answer = 'skip' and s.place = 1 and s.stands is null) as carries,
+       s.event_at,
+       s.EventTypeCode,
+       case when s.issue.code is distinct from 'personal_data' then s.entry_order_id end as OrderId,
+       s.CurrencyCode, s.amount, s.cut
+  from said as s

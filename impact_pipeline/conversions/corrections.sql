@@ -1,0 +1,114 @@
+-- What     decides for changes that did not send what they mean for an event that was reported before
+-- Reads    fact, answer, mapped, mapped_item, conversions.current_decision, conversion, item, wanted, outbox.request,
+--          audit.current_action
+-- Writes   correction (temporary)
+-- Grain    one row per pair whose answer becomes correct, hold or skip because of a reported event
+-- Binds    $now timestamptz, $account_currency varchar
+-- Rules    cases E2, F1 to F4, G5 to G19 of the conformance suite
+create or replace temp table correction as
+with
+asking as (
+    select a.change_id, a.event, a.object, a.Id, a.kind, a.reason as skip_reason, f.rule, f.touches_mapping
+      from answer as a
+      join fact as f using (change_id, event)
+     where (a.decision = 'skip'
+            or (a.decision = 'hold'
+                and a.reason in ('correction_impossible', 'correction_currency', 'flapping', 'amount_not_positive')))
+       and f.kind not in ('baseline', 'appeared', 'history', 'merged')),
+carried as (
+    select q.change_id, q.event,
+           d.change_id as carrier_id, d.event_id, d.decision, d.amount, d.CurrencyCode, d.EventTypeCode, d.OrderId
+      from asking as q
+      join conversions.current_decision as d
+        on d.object = q.object and d.Id = q.Id and d.event = q.event
+     where d.carries and d.decision in ('send', 'hold')
+   qualify row_number() over (partition by q.change_id, q.event order by d.event_at desc, d.entry desc) = 1),
+request as (
+    select r.event_id, r.state, r.outcome, r.ActionTrackerId, r.OrderId,
+           r.state = 'ready' and r.intended_at is null or r.state = 'withdrawn' as is_unsent
+      from outbox.request as r
+     where r.Type = 'Conversion'
+       and r.event_id in (select event_id from carried)
+   qualify row_number() over (partition by r.event_id order by r.request_id desc) = 1),
+locked as (
+    select q.event_id
+      from request as q
+      join audit.current_action as a on a.Oid = q.OrderId and a.ActionTrackerId = q.ActionTrackerId
+     group by q.event_id
+    having bool_and(a.LockingDate <= $now)),
+reported as (
+    select c.change_id, c.event, c.event_id,
+           coalesce(w.amount, v.amount) as amount,
+           w.state as wanted_state,
+           coalesce(w.items, i.items, []) as items
+      from carried as c
+      left join conversions.conversion as v using (event_id)
+      left join conversions.wanted as w using (event_id)
+      left join (select event_id,
+                        list({'ItemSku': ItemSku, 'ItemQuantity': ItemQuantity, 'ItemSubTotal': ItemSubTotal}
+                             order by ItemSku) as items
+                   from conversions.item
+                  group by event_id) as i using (event_id)),
+newest as (
+    select c.change_id, c.event,
+           m.amount, m.CurrencyCode, m.item_count,
+           coalesce(i.items, []) as items
+      from carried as c
+      join mapped as m on m.change_id = c.carrier_id and m.event = c.event
+      left join (select change_id, event,
+                        list({'ItemSku': ItemSku, 'ItemQuantity': ItemQuantity, 'ItemSubTotal': ItemSubTotal}
+                             order by ItemSku) as items
+                   from mapped_item
+                  group by all) as i on i.change_id = c.carrier_id and i.event = c.event),
+weighed as (
+    select q.*, c.event_id, c.decision as carrier_decision, c.CurrencyCode as reported_currency,
+           p.amount as reported_amount, p.items as reported_items, p.wanted_state,
+           n.amount as newest_amount, n.items as newest_items, n.CurrencyCode as newest_currency,
+           coalesce(t.is_unsent, true) as is_unsent,
+           t.state, t.outcome,
+           l.event_id is not null as is_locked,
+           list_filter(n.items, lambda x: not list_contains(list_transform(p.items, lambda y: y.ItemSku), x.ItemSku)) as added,
+           list_filter(p.items, lambda y: not list_contains(list_transform(n.items, lambda x: x.ItemSku), y.ItemSku)
+                                          and y.ItemQuantity <> '0') as gone
+      from asking as q
+      join carried as c using (change_id, event)
+      left join reported as p using (change_id, event)
+      left join newest as n using (change_id, event)
+      left join request as t on t.event_id = c.event_id
+      left join locked as l on l.event_id = c.event_id),
+said as (
+    select w.*,
+           case
+               when w.kind = 'deleted' and (w.is_unsent or w.carrier_decision = 'hold') then 'correct record_deleted'
+               when w.rule is null then
+                   case when w.touches_mapping and w.skip_reason = 'not_watched' and not w.is_unsent
+                        then 'skip not_correctable' end
+               when w.is_unsent then null
+               when w.outcome in ('not_credited', 'rejected', 'no_trace') or w.state = 'refused' then 'skip nothing_to_correct'
+               when w.wanted_state = 'reversed' then 'skip nothing_to_correct'
+               when w.is_locked then 'skip action_locked'
+               when w.rule.do = 'reverse' then
+                   case when w.kind = 'deleted' then 'correct record_deleted' else 'correct condition_lost' end
+               when w.newest_currency is distinct from w.reported_currency then 'hold correction_impossible'
+               when w.newest_amount is not distinct from w.reported_amount
+                    and list_filter(w.reported_items, lambda y: y.ItemQuantity <> '0') = w.newest_items
+                    then 'skip nothing_to_correct'
+               when len(w.added) > 0 then 'hold correction_impossible'
+               when coalesce(w.newest_amount, 0) <= 0 then 'hold amount_not_positive'
+               when w.reported_currency is not null and w.reported_currency <> $account_currency
+                    then 'hold correction_currency'
+               when len(w.reported_items) > 0 then 'correct items_changed'
+               else 'correct amount_changed'
+           end as verdict
+      from weighed as w)
+select change_id, event, event_id,
+       split_part(verdict, ' ', 1) as decision,
+       split_part(verdict, ' ', 2) as reason,
+       case when verdict in ('correct record_deleted', 'correct condition_lost') then 'reversed' else 'live' end as state,
+       rule.code as code,
+       is_unsent,
+       newest_amount as amount,
+       list_concat(newest_items,
+                   list_transform(gone, lambda y: {'ItemSku': y.ItemSku, 'ItemQuantity': '0', 'ItemSubTotal': '0.00'})) as items
+  from said
+ where verdict is not null

@@ -1,0 +1,104 @@
+"""Follows the paths of the mapping (Account.Name, Product2.Family) through the captured tables, as joins of one statement."""
+
+from dataclasses import dataclass, field
+
+import duckdb
+
+from impact_pipeline.warehouse.sql import quote_identifier
+
+
+class UnknownPath(ValueError):
+    """A path of the configuration leads to a field that was not captured. The message names the object and the field."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Typed:
+    """A piece of SQL and the DuckDB type of its value."""
+
+    sql: str
+    type: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Captured:
+    """
+    What raw.* holds: the type of each column by object, and where relationships lead.
+
+    Args:
+        types: object → field → DuckDB type.
+        references: object → relationship name → (field that refers, object referred to).
+    """
+
+    types: dict[str, dict[str, str]]
+    references: dict[str, dict[str, tuple[str, str]]]
+
+    def has(self, object_name: str, field_name: str) -> bool:
+        return field_name in self.types.get(object_name, {})
+
+
+def captured(con: duckdb.DuckDBPyConnection) -> Captured:
+    """Read what was captured from raw._field. A reference to several objects is followed to User, else to the first one."""
+    types: dict[str, dict[str, str]] = {}
+    references: dict[str, dict[str, tuple[str, str]]] = {}
+    rows = con.execute(
+        "select f.object, f.field, c.data_type, f.relationship_name, f.reference_to from raw._field as f "
+        "join duckdb_columns() as c on c.schema_name = 'raw' and c.table_name = f.object and c.column_name = f.field"
+    ).fetchall()
+    for object_name, field_name, duckdb_type, relationship, targets in rows:
+        types.setdefault(object_name, {})[field_name] = duckdb_type
+        if relationship and targets:
+            target = "User" if "User" in targets else targets[0]
+            references.setdefault(object_name, {})[relationship] = (field_name, target)
+    return Captured(types=types, references=references)
+
+
+@dataclass
+class Joins:
+    """
+    The joins that the paths from one relation need.
+
+    Args:
+        root: alias of the relation that paths start from, whose columns are those of `object_name`.
+    """
+
+    captured: Captured
+    object_name: str
+    root: str
+    prefix: str = "r"
+    sql: list[str] = field(default_factory=list)
+    _known: dict[tuple[str, ...], tuple[str, str]] = field(default_factory=dict)
+
+    def column(self, path: tuple[str, ...], *, optional: bool = False) -> Typed:
+        """
+        The column that a path of relationship names and one field name leads to.
+
+        Raises:
+            UnknownPath: the field, or a relationship on the way, was not captured and the path is not optional.
+        """
+        try:
+            alias, object_name = self._follow(path[:-1])
+            if not self.captured.has(object_name, path[-1]):
+                raise UnknownPath(f"{object_name} has no captured field {path[-1]}")
+        except UnknownPath:
+            if optional:
+                return Typed(sql="null", type="VARCHAR")
+            raise
+        return Typed(sql=f"{alias}.{quote_identifier(path[-1])}", type=self.captured.types[object_name][path[-1]])
+
+    def _follow(self, relationships: tuple[str, ...]) -> tuple[str, str]:
+        if not relationships:
+            return self.root, self.object_name
+        if relationships not in self._known:
+            alias, object_name = self._follow(relationships[:-1])
+            reference = self.captured.references.get(object_name, {}).get(relationships[-1])
+            if reference is None:
+                raise UnknownPath(f"{object_name} has no captured relationship {relationships[-1]}")
+            field_name, target = reference
+            if "Id" not in self.captured.types.get(target, {}):
+                raise UnknownPath(f"{target}, to which {object_name}.{relationships[-1]} leads, was not captured")
+            own = f"{self.prefix}{len(self._known) + 1}"
+            self.sql.append(
+                f'left join raw.{quote_identifier(target)} as {own} on {own}."Id" = {alias}.{quote_identifier(field_name)}'
+            )
+            self._known[relationships] = (own, target)
+        return self._known[relationships]

@@ -1,0 +1,64 @@
+-- What     says for each pair of change and event whether the trigger fires, and if not, why not
+-- Reads    fact (one row per pair, made from the configuration)
+-- Writes   trigger_answer (temporary)
+-- Grain    one row per pair; answer = fire, skip or hold; reason = code of the closed list
+-- Rules    which event fires when: cases A, B, C, D and F of the conformance suite
+create or replace temp table trigger_answer as
+with
+answered as (
+    select f.change_id,
+           f.event,
+           case
+               when f.role = 'carrier' then 'skip not_watched'
+               when f.kind = 'items' then 'skip not_watched'
+               when f.kind = 'merged' then 'skip merged_away'
+               when f.kind = 'deleted' then 'skip no_rule'
+               when f.kind = 'baseline' then
+                   case when f.created_on and not f.by_history and f.go_live_at is not null
+                             and f.created_date >= f.go_live_at and f.in_scope and f.condition_holds
+                        then 'fire record_created'
+                        else 'skip first_load' end
+               when f.kind = 'appeared' then 'skip appeared'
+               when f.in_scope is distinct from true then 'skip out_of_scope'
+
+               when f.kind = 'history' then
+                   case when f.is_first_passage and not f.created_on then 'skip not_enabled'
+                        when not f.is_first_passage and not f.watched then 'skip not_enabled'
+                        when f.condition_holds is null then 'skip condition_unknown'
+                        when not f.condition_holds then 'skip condition_false'
+                        when f.is_first_passage then 'fire record_created'
+                        else 'fire stage_passed' end
+
+               when f.by_history and (f.kind = 'created' or f.history_field_changed)
+                    and f.history_caught_up then 'skip history_decides'
+               when f.by_history and (f.kind = 'created' or f.history_field_changed)
+                    and f.cycles_since < f.history_patience then 'hold awaiting_history'
+
+               when f.kind = 'created' and f.created_on then
+                   case when f.condition_holds is null then 'skip condition_unknown'
+                        when not f.condition_holds then 'skip condition_false'
+                        else 'fire record_created' end
+               when f.kind = 'created' and f.updated_on and f.edited_before_seen then
+                   case when not f.has_when then 'skip change_unseen'
+                        when f.condition_holds is null then 'skip condition_unknown'
+                        when not f.condition_holds then 'skip condition_false'
+                        else 'fire condition_met' end
+               when f.kind = 'created' then 'skip not_enabled'
+
+               when not f.updated_on then 'skip not_enabled'
+               when f.watched then
+                   case when f.condition_holds is null then 'skip condition_unknown'
+                        when not f.condition_holds then 'skip condition_false'
+                        else 'fire field_changed' end
+               when f.condition_holds
+                    and (f.kind = 'undeleted'
+                         or f.held_before is distinct from true
+                         or f.was_in_scope is distinct from true) then 'fire condition_met'
+               else 'skip not_watched'
+           end as said
+      from fact as f)
+select change_id,
+       event,
+       split_part(said, ' ', 1) as answer,
+       split_part(said, ' ', 2) as reason
+  from answered
