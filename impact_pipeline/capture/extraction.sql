@@ -1,0 +1,9 @@
+-- What     records a window with its cursor, in the transaction that commits its rows
+-- Writes   audit.extraction
+insert into audit.extraction
+       (cycle_id, object, method, purpose, window_after, window_until, cursor, is_first_load, rows_read,
+        versions_written, deletes_seen, latest_date_covered, api_calls, quota_used, quota_max, fields_missing,
+        fields_added, run_id, started_at, finished_at)
+values ($cycle_id, $object, $method, $purpose, $window_after, $window_until, $cursor, $is_first_load, $rows_read,
+        $versions_written, $deletes_seen, $latest_date_covered, $api_calls, $quota_used, $quota_max, $fields_missing,
+        $fields_added, $run_id, $started_at, $finished_at)

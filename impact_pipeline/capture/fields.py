@@ -1,0 +1,118 @@
+"""
+What describe says about an object: which fields there are and which columns they become. Pure.
+
+Source of the types: Salesforce's REST API guide, sObject Describe.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+# Objects or lists inside a record, or refused by bulk jobs: their parts are fields of their own.
+SKIPPED_TYPES = frozenset({"address", "location", "base64", "complexvalue", "json"})
+_NUMBERS = frozenset({"currency", "double", "percent"})
+_FIXED = {
+    "boolean": "BOOLEAN",
+    "int": "BIGINT",
+    "long": "BIGINT",
+    "date": "DATE",
+    "datetime": "TIMESTAMP WITH TIME ZONE",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Field:
+    """One field of a describe answer; `length`, `precision` and `scale` are None where they mean nothing."""
+
+    name: str
+    type: str
+    length: int | None
+    precision: int | None
+    scale: int | None
+    is_calculated: bool
+    reference_to: tuple[str, ...]
+    relationship_name: str | None
+
+    @property
+    def is_id(self) -> bool:
+        return self.type in ("id", "reference", "masterrecord")
+
+    @property
+    def duckdb_type(self) -> str:
+        """The column's type. Unknown types are text; values are never guessed from their look."""
+        if self.type in _NUMBERS:
+            return f"DECIMAL(38,{self.scale or 0})"
+        return _FIXED.get(self.type, "VARCHAR")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Description:
+    """An object as describe lists it to the integration user; `fields` by name, in Salesforce's spelling."""
+
+    name: str
+    fields: Mapping[str, Field]
+    is_replicateable: bool
+
+    @property
+    def cursor_field(self) -> str:
+        """The field whose windows are read; history objects have no stamp but never change either."""
+        for name in ("SystemModstamp", "CreatedDate"):
+            if name in self.fields:
+                return name
+        raise ValueError(
+            f"{self.name} shows the integration user neither SystemModstamp nor CreatedDate, so nothing tells what is "
+            "new. Check the user's permissions on the object, or take it out of the config."
+        )
+
+    @property
+    def tells_deletes(self) -> bool:
+        return self.is_replicateable and "IsDeleted" in self.fields
+
+    def reference_named(self, relationship_name: str) -> Field | None:
+        """The reference that a path follows by `relationship_name` (Account, Foo__r), or None."""
+        wanted = relationship_name.lower()
+        for field in self.fields.values():
+            if field.relationship_name is not None and field.relationship_name.lower() == wanted:
+                return field
+        return None
+
+    def spelled(self, name: str) -> str | None:
+        """Salesforce's own spelling of a field name, or None where the field isn't listed."""
+        if name in self.fields:
+            return name
+        wanted = name.lower()
+        return next((field for field in self.fields if field.lower() == wanted), None)
+
+
+def description(answer: Mapping[str, Any]) -> Description:
+    """The part of a describe answer that capture works with; fields that can't be selected everywhere are left out."""
+    fields = (_field(entry) for entry in answer["fields"] if not entry.get("deprecatedAndHidden"))
+    return Description(
+        name=answer["name"],
+        fields={field.name: field for field in fields if field.type not in SKIPPED_TYPES},
+        is_replicateable=bool(answer.get("replicateable")),
+    )
+
+
+def skipped_fields(answer: Mapping[str, Any], wanted: Iterable[str]) -> dict[str, str]:
+    """Of the wanted fields those that describe lists with a type that is not captured: name → type."""
+    names = {name.lower() for name in wanted}
+    return {
+        entry["name"]: entry["type"]
+        for entry in answer["fields"]
+        if entry["name"].lower() in names and entry["type"] in SKIPPED_TYPES
+    }
+
+
+def _field(entry: Mapping[str, Any]) -> Field:
+    is_number = entry["type"] in _NUMBERS
+    return Field(
+        name=entry["name"],
+        type=entry["type"],
+        length=int(entry.get("length") or 0) or None,
+        precision=int(entry.get("precision") or 0) or None if is_number else None,
+        scale=int(entry.get("scale") or 0) if is_number else None,
+        is_calculated=bool(entry.get("calculated")),
+        reference_to=tuple(entry.get("referenceTo") or ()),
+        relationship_name=entry.get("relationshipName"),
+    )

@@ -1,0 +1,224 @@
+"""
+Staged files → raw.<Object> and raw.<Object>_version, set-based, inside the caller's transaction.
+
+A row that equals the current one in every captured field writes nothing. Text stays as it came; what can't become the
+type that describe names is an error, never a null.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import duckdb
+
+from impact_pipeline.capture.fields import Field
+from impact_pipeline.capture.objects import ObjectPlan
+from impact_pipeline.capture.staging import StagedRows
+from impact_pipeline.capture.tables import column_types, growing_sets, table, typed_columns, version_table
+from impact_pipeline.warehouse.sql import quote_identifier, sql_file
+
+# Ids of 15 characters get the three that make them safe where case is lost (Salesforce's object reference, Id field type).
+_ID_MACRO = """
+create or replace temp macro salesforce_id(id) as
+case when length(id) = 15
+     then id || array_to_string(list_transform([0, 5, 10], lambda start: substr(
+              'ABCDEFGHIJKLMNOPQRSTUVWXYZ012345',
+              1 + list_sum(list_transform([0, 1, 2, 3, 4], lambda place:
+                      case when regexp_matches(substr(id, start + place + 1, 1), '[A-Z]') then 1 << place else 0 end))::int,
+              1)), '')
+     else id end
+"""
+
+
+class UnreadableValue(ValueError):
+    """A value that is not of the type that describe names."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadContext:
+    """
+    What all versions of one load have in common.
+
+    Args:
+        captured_at: when the rows were read, UTC.
+        field_set_id: number of the plan's set of fields.
+    """
+
+    captured_at: datetime
+    cycle_id: str
+    field_set_id: int
+    is_first_load: bool = False
+
+
+def load_rows(
+    con: duckdb.DuckDBPyConnection, plan: ObjectPlan, staged: Sequence[StagedRows], context: LoadContext
+) -> int:
+    """
+    Merge staged rows into the object's tables; how many versions that made.
+
+    Raises:
+        UnreadableValue: some value doesn't fit its field's type; names object, field and how many rows.
+    """
+    if not any(rows.row_count for rows in staged):
+        return 0
+    types = column_types(con, plan.name)
+    columns = typed_columns(types, plan)
+    con.execute(_ID_MACRO)
+    _read_text(con, staged, plan)
+    _refuse_unreadable(con, plan, columns)
+    has_deleted = "IsDeleted" in plan.field_names
+    con.execute(
+        sql_file(__file__, "load_newest.sql").format(
+            typed=_list([f"{_value(field, kind)} as {_q(field.name)}" for field, kind in columns]),
+            is_deleted=f"coalesce({_value_of(columns, 'IsDeleted')}, false)" if has_deleted else "false",
+            id=_value_of(columns, "Id"),
+            stamp=_value_of(columns, plan.description.cursor_field),
+        )
+    )
+    captured = set(plan.field_names)
+    newest = _newest_version(con, plan)
+    con.execute(
+        sql_file(__file__, "load_versions.sql").format(
+            version_table=version_table(plan.name),
+            table=table(plan.name),
+            columns=_columns(types),
+            values=_list([f"{'n' if name in captured else 'o'}.{_q(name)}" for name in types], 15),
+            stamp=_q(plan.description.cursor_field),
+            differs="\n                     or ".join(
+                f"n.{_q(name)} is distinct from o.{_q(name)}" for name in plan.field_names
+            ),
+        ),
+        {
+            "captured_at": context.captured_at,
+            "field_set_id": context.field_set_id,
+            "growing": growing_sets(con, plan),
+            "cycle_id": context.cycle_id,
+            "is_first_load": context.is_first_load,
+        },
+    )
+    return _replace_current(con, plan, types, newest)
+
+
+def unproven_deletions(con: duckdb.DuckDBPyConnection, object_name: str, ids: Sequence[str]) -> list[str]:
+    """Of the Ids that the log of deletions names, those that raw.<Object> holds as living."""
+    con.execute(_ID_MACRO)
+    rows = con.execute(
+        f'select "Id" from {table(object_name)} '
+        'where not "_is_deleted" and "Id" in (select salesforce_id(unnest($ids))) order by "Id"',
+        {"ids": list(ids)},
+    ).fetchall()
+    return [record_id for (record_id,) in rows]
+
+
+def mark_deleted(con: duckdb.DuckDBPyConnection, plan: ObjectPlan, ids: Sequence[str], context: LoadContext) -> int:
+    """Mark records as deleted because getDeleted proves it; how many were not known to be."""
+    if not ids:
+        return 0
+    types = column_types(con, plan.name)
+    newest = _newest_version(con, plan)
+    con.execute(
+        sql_file(__file__, "load_deleted.sql").format(
+            version_table=version_table(plan.name),
+            table=table(plan.name),
+            columns=_columns(types),
+            values=_list([f"o.{_q(name)}" for name in types]),
+        ),
+        {"ids": list(ids), "captured_at": context.captured_at, "cycle_id": context.cycle_id},
+    )
+    return _replace_current(con, plan, types, newest)
+
+
+def _read_text(con: duckdb.DuckDBPyConnection, staged: Sequence[StagedRows], plan: ObjectPlan) -> None:
+    """Put the text of all files into temp table capture_text, in the order of reading."""
+    first = staged[0]
+    if any((rows.columns, rows.is_csv) != (first.columns, first.is_csv) for rows in staged):
+        raise ValueError(f"{plan.name}: files of one load have different columns.")
+    kinds = ", ".join(f"{_text(name)}: 'VARCHAR'" for name in first.columns)
+    if first.is_csv:
+        reader = (
+            f"read_csv($files, auto_detect = false, header = true, delim = ',', quote = '\"', escape = '\"', "
+            f"columns = {{{kinds}}}, max_line_size = 16777216)"
+        )
+    else:
+        reader = f"read_json($files, format = 'newline_delimited', columns = {{{kinds}}})"
+    con.execute(
+        sql_file(__file__, "load_text.sql").format(columns=_list([_q(name) for name in first.columns]), reader=reader),
+        {"files": [str(rows.path) for rows in staged if rows.row_count]},
+    )
+
+
+def _refuse_unreadable(con: duckdb.DuckDBPyConnection, plan: ObjectPlan, columns: list[tuple[Field, str]]) -> None:
+    typed = [(field, kind) for field, kind in columns if field.duckdb_type != "VARCHAR"]
+    counts = [
+        f"count(*) filter (where nullif({_q(field.name)}, '') is not null and {_value(field, kind)} is null)"
+        for field, kind in typed
+    ]
+    found = con.execute(
+        f'select count(*) filter (where "Id" is null), {", ".join(counts)} from capture_text'
+    ).fetchone()
+    assert found is not None
+    for name, data_type, count in zip(
+        ["Id", *(field.name for field, _ in typed)],
+        ["Id", *(field.duckdb_type for field, _ in typed)],
+        found,
+        strict=True,
+    ):
+        if count:
+            raise UnreadableValue(
+                f"{plan.name}.{name}: {count} values that Salesforce sent are no {data_type}, though describe says so. "
+                "Nothing of this window was committed. Read the field's definition in Setup; leave it out of the config "
+                "until it is mended."
+            )
+
+
+def _replace_current(con: duckdb.DuckDBPyConnection, plan: ObjectPlan, types: dict[str, str], newest: int) -> int:
+    names = {"version_table": version_table(plan.name), "table": table(plan.name)}
+    written = con.execute(
+        f'select count(*) from {version_table(plan.name)} where "_version_id" > $after', {"after": newest}
+    ).fetchone()
+    assert written is not None
+    if written[0]:
+        con.execute(sql_file(__file__, "load_remove.sql").format(**names), {"after": newest})
+        con.execute(sql_file(__file__, "load_insert.sql").format(**names, columns=_columns(types)), {"after": newest})
+    return int(written[0])
+
+
+def _newest_version(con: duckdb.DuckDBPyConnection, plan: ObjectPlan) -> int:
+    row = con.execute(f'select coalesce(max("_version_id"), 0) from {version_table(plan.name)}').fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def _value_of(columns: list[tuple[Field, str]], name: str) -> str:
+    return next(_value(field, kind) for field, kind in columns if field.name == name)
+
+
+def _value(field: Field, column_type: str) -> str:
+    """The text of a field as a value of its column; null where it is empty or can't be that."""
+    text = f"nullif({_q(field.name)}, '')"
+    if field.is_id:
+        return f"salesforce_id({text})"
+    if field.duckdb_type == "VARCHAR":
+        return text
+    if field.duckdb_type == "BIGINT":
+        # Bulk jobs write whole numbers as 5.0 too; a fraction would be rounded without a word.
+        number = f"try_cast({text} as decimal(38, 6))"
+        value = f"case when {number} = trunc({number}) then try_cast({number} as bigint) end"
+    else:
+        value = f"try_cast({text} as {field.duckdb_type})"
+    return value if column_type == field.duckdb_type else f"try_cast({value} as {column_type})"
+
+
+def _columns(types: dict[str, str]) -> str:
+    return _list([_q(name) for name in types])
+
+
+def _list(parts: list[str], indent: int = 7) -> str:
+    return (",\n" + " " * indent).join(parts)
+
+
+def _text(name: str) -> str:
+    return "'" + name.replace("'", "''") + "'"
+
+
+_q = quote_identifier

@@ -1,0 +1,124 @@
+"""
+How far each object has been read, told by audit.extraction alone: cursors are rows, committed with what they stand for.
+
+An object's first row is written before anything of it is read. It holds the upper bound of the first load, so that a load
+that was killed ends where it would have ended, and what was created since is a creation and no baseline.
+"""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+
+import duckdb
+
+from impact_pipeline.warehouse.sql import sql_file
+
+BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CapturedObject:
+    """One row of audit.extraction: one window of one object, committed. All times UTC."""
+
+    cycle_id: str
+    object: str
+    method: str
+    purpose: str
+    window_after: datetime | None
+    window_until: datetime
+    cursor: datetime
+    is_first_load: bool
+    rows_read: int
+    versions_written: int
+    deletes_seen: int
+    latest_date_covered: datetime | None
+    api_calls: int
+    quota_used: int | None
+    quota_max: int | None
+    fields_missing: tuple[str, ...]
+    fields_added: tuple[str, ...]
+    run_id: str
+    started_at: datetime
+    finished_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """
+    Where reading of one object goes on.
+
+    Args:
+        cursor: all that was stamped before is committed, except what Salesforce shows late.
+        first_until: where the first load ends; it is complete once the cursor is there.
+        latest_date_covered: where the next question for deletions starts.
+        fields_covered: fields that the object was read in full with.
+    """
+
+    cursor: datetime
+    first_until: datetime
+    latest_date_covered: datetime | None
+    fields_covered: frozenset[str]
+
+    @property
+    def is_first_load(self) -> bool:
+        return self.cursor < self.first_until
+
+
+def progress(con: duckdb.DuckDBPyConnection) -> dict[str, Progress]:
+    """Object → how far it has been read."""
+    rows = con.execute(sql_file(__file__, "progress.sql")).fetchall()
+    return {
+        name: Progress(
+            cursor=cursor.astimezone(UTC),
+            first_until=first_until.astimezone(UTC),
+            latest_date_covered=None if covered is None else covered.astimezone(UTC),
+            fields_covered=frozenset(fields),
+        )
+        for name, cursor, first_until, covered, fields in rows
+    }
+
+
+def begin_first_load(
+    con: duckdb.DuckDBPyConnection,
+    object_name: str,
+    fields: Iterable[str],
+    *,
+    cycle_id: str,
+    until: datetime,
+    run_id: str,
+    now: datetime,
+) -> Progress:
+    """Record that the first load of an object begins, and where it will end."""
+    started = Progress(cursor=BEGINNING, first_until=until, latest_date_covered=None, fields_covered=frozenset(fields))
+    record(
+        con,
+        CapturedObject(
+            cycle_id=cycle_id,
+            object=object_name,
+            method="rest",
+            purpose="window",
+            window_after=None,
+            window_until=until,
+            cursor=started.cursor,
+            is_first_load=True,
+            rows_read=0,
+            versions_written=0,
+            deletes_seen=0,
+            latest_date_covered=None,
+            api_calls=0,
+            quota_used=None,
+            quota_max=None,
+            fields_missing=(),
+            fields_added=tuple(sorted(started.fields_covered)),
+            run_id=run_id,
+            started_at=now,
+            finished_at=now,
+        ),
+    )
+    return started
+
+
+def record(con: duckdb.DuckDBPyConnection, captured: CapturedObject) -> None:
+    """Append a row to audit.extraction, in the transaction that commits what it stands for."""
+    values = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(captured).items()}
+    con.execute(sql_file(__file__, "extraction.sql"), values)

@@ -1,0 +1,211 @@
+"""The tables of raw.*: made and widened from what describe says. Columns are never dropped and never narrowed."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+import duckdb
+
+from impact_pipeline.capture.fields import Field
+from impact_pipeline.capture.objects import ObjectPlan
+from impact_pipeline.warehouse.sql import quote_identifier
+
+_OURS = {
+    "_is_deleted": ("BOOLEAN", "Whether the record is deleted in Salesforce."),
+    "_deleted_how": (
+        "VARCHAR",
+        "How we know: IsDeleted (the record says so) or getDeleted (the log of deletions does).",
+    ),
+    "_captured_at": ("TIMESTAMP WITH TIME ZONE", "When it was read. UTC."),
+    "_fields": ("INTEGER", "The set of fields that it was captured with, in raw._field_set."),
+    "_version_id": ("BIGINT", "Number of the version, growing over all objects."),
+}
+_OURS_OF_VERSIONS = {
+    **_OURS,
+    "_previous_version_id": ("BIGINT", "The version of the same record before it; null for the first."),
+    "_cycle_id": ("VARCHAR", "The cycle that saw it, in audit.extraction."),
+    "_is_first_load": ("BOOLEAN", "True for what the first load of the object found: a baseline."),
+}
+
+
+def table(object_name: str) -> str:
+    """raw.<Object>, quoted."""
+    return f"raw.{quote_identifier(object_name)}"
+
+
+def version_table(object_name: str) -> str:
+    """raw.<Object>_version, quoted."""
+    return f"raw.{quote_identifier(object_name + '_version')}"
+
+
+def column_types(con: duckdb.DuckDBPyConnection, object_name: str) -> dict[str, str]:
+    """The fields that raw.<Object> has columns for, with their types; empty where there is no such table."""
+    rows = con.execute(
+        "select column_name, data_type from duckdb_columns() "
+        "where database_name = current_database() and schema_name = 'raw' and table_name = ? order by column_index",
+        [object_name],
+    ).fetchall()
+    return {name: data_type for name, data_type in rows if name not in _OURS}
+
+
+def prepare(con: duckdb.DuckDBPyConnection, plan: ObjectPlan, *, now: datetime) -> int:
+    """
+    Make the two tables fit the plan and keep what describe said in raw._field; the number of the plan's set of fields.
+
+    Writes nothing where nothing is new.
+    """
+    existing = column_types(con, plan.name)
+    wanted = {field.name: field for field in plan.fields}
+    if not existing:
+        _create(con, plan)
+    for name, field in wanted.items():
+        if existing and name not in existing:
+            _add(con, plan.name, field)
+        elif existing and (wider := wider_type(existing[name], field.duckdb_type)) != existing[name]:
+            for target in (table(plan.name), version_table(plan.name)):
+                con.execute(f"alter table {target} alter column {quote_identifier(name)} set data type {wider}")
+    _describe(con, plan, now)
+    return _field_set_id(con, plan)
+
+
+def wider_type(existing: str, described: str) -> str:
+    """
+    The type that holds both the values of a column and those that a retyped field brings.
+
+    Scales only grow; a whole number becomes a decimal one; every other pair ends as text, which can hold anything.
+    """
+    if existing == described:
+        return existing
+    scales = [_scale(existing), _scale(described)]
+    if None in scales:
+        return "VARCHAR"
+    return f"DECIMAL(38,{max(scale for scale in scales if scale is not None)})"
+
+
+def growing_sets(con: duckdb.DuckDBPyConnection, plan: ObjectPlan) -> list[int]:
+    """Numbers of the sets of fields that lack a field of the plan: a version captured with one of them is incomplete."""
+    rows = con.execute(
+        "select field_set_id from raw._field_set where object = $object and not list_has_all(fields, $fields)",
+        {"object": plan.name, "fields": list(plan.field_names)},
+    ).fetchall()
+    return [number for (number,) in rows]
+
+
+def returned_fields(con: duckdb.DuckDBPyConnection, object_name: str) -> set[str]:
+    """Fields that were missing once and have not been read in full since."""
+    rows = con.execute(
+        "select field from raw._field where object = ? and missing_since is not null", [object_name]
+    ).fetchall()
+    return {name for (name,) in rows}
+
+
+def note_present(con: duckdb.DuckDBPyConnection, object_name: str, fields: Iterable[str]) -> None:
+    """Record that fields that had been missing are there again, and read."""
+    con.execute(
+        "update raw._field set missing_since = null "
+        "where object = $object and list_contains($fields, field) and missing_since is not null",
+        {"object": object_name, "fields": list(fields)},
+    )
+
+
+def _create(con: duckdb.DuckDBPyConnection, plan: ObjectPlan) -> None:
+    for target, ours, about in (
+        (table(plan.name), _OURS, f"{plan.name} of Salesforce: the newest row per Id."),
+        (version_table(plan.name), _OURS_OF_VERSIONS, f"Append-only. Every version of {plan.name} that was seen."),
+    ):
+        columns = [f"{quote_identifier(field.name)} {field.duckdb_type}" for field in plan.fields]
+        columns += [f"{quote_identifier(name)} {data_type}" for name, (data_type, _) in ours.items()]
+        con.execute(f"create table {target} ({', '.join(columns)})")
+        _comment(con, f"table {target}", about)
+        for field in plan.fields:
+            _comment_field(con, target, plan.name, field)
+        for name, (_, text) in ours.items():
+            _comment(con, f"column {target}.{quote_identifier(name)}", text)
+
+
+def _add(con: duckdb.DuckDBPyConnection, object_name: str, field: Field) -> None:
+    for target in (table(object_name), version_table(object_name)):
+        con.execute(f"alter table {target} add column {quote_identifier(field.name)} {field.duckdb_type}")
+        _comment_field(con, target, object_name, field)
+
+
+def _comment_field(con: duckdb.DuckDBPyConnection, target: str, object_name: str, field: Field) -> None:
+    _comment(con, f"column {target}.{quote_identifier(field.name)}", f"{object_name}.{field.name} ({field.type}).")
+
+
+def _comment(con: duckdb.DuckDBPyConnection, what: str, text: str) -> None:
+    quoted = text.replace("'", "''")
+    con.execute(f"comment on {what} is '{quoted}'")
+
+
+def _describe(con: duckdb.DuckDBPyConnection, plan: ObjectPlan, now: datetime) -> None:
+    known = {
+        row[0]: row[1:]
+        for row in con.execute(
+            "select field, type, duckdb_type, length, precision, scale, is_calculated, reference_to, relationship_name "
+            "from raw._field where object = ?",
+            [plan.name],
+        ).fetchall()
+    }
+    for field in plan.fields:
+        facts = _facts(field)
+        if field.name not in known:
+            con.execute(
+                "insert into raw._field values ($object, $field, $type, $duckdb_type, $length, $precision, $scale, "
+                "$is_calculated, $reference_to, $relationship_name, $now, null)",
+                {"object": plan.name, "field": field.name, "now": now, **facts},
+            )
+        elif list(known[field.name]) != list(facts.values()):
+            con.execute(
+                "update raw._field set type = $type, duckdb_type = $duckdb_type, length = $length, "
+                "precision = $precision, scale = $scale, is_calculated = $is_calculated, reference_to = $reference_to, "
+                "relationship_name = $relationship_name where object = $object and field = $field",
+                {"object": plan.name, "field": field.name, **facts},
+            )
+    gone = sorted(name for name in known if name not in plan.description.fields)
+    con.execute(
+        "update raw._field set missing_since = $now "
+        "where object = $object and list_contains($gone, field) and missing_since is null",
+        {"object": plan.name, "gone": gone, "now": now},
+    )
+
+
+def _facts(field: Field) -> dict[str, object]:
+    return {
+        "type": field.type,
+        "duckdb_type": field.duckdb_type,
+        "length": field.length,
+        "precision": field.precision,
+        "scale": field.scale,
+        "is_calculated": field.is_calculated,
+        "reference_to": list(field.reference_to),
+        "relationship_name": field.relationship_name,
+    }
+
+
+def _field_set_id(con: duckdb.DuckDBPyConnection, plan: ObjectPlan) -> int:
+    names = sorted(plan.field_names)
+    found = con.execute(
+        "select field_set_id from raw._field_set where object = ? and fields = ?", [plan.name, names]
+    ).fetchone()
+    if found is not None:
+        return int(found[0])
+    made = con.execute(
+        "insert into raw._field_set select coalesce(max(field_set_id), 0) + 1, $object, $fields from raw._field_set "
+        "returning field_set_id",
+        {"object": plan.name, "fields": names},
+    ).fetchone()
+    assert made is not None
+    return int(made[0])
+
+
+def _scale(data_type: str) -> int | None:
+    if data_type == "BIGINT":
+        return 0
+    if data_type.startswith("DECIMAL(38,"):
+        return int(data_type.removeprefix("DECIMAL(38,").removesuffix(")"))
+    return None
+
+
+def typed_columns(types: Mapping[str, str], plan: ObjectPlan) -> list[tuple[Field, str]]:
+    """The plan's fields with the types of their columns, which may be wider than described."""
+    return [(field, types[field.name]) for field in plan.fields]
