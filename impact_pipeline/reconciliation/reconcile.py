@@ -1,0 +1,206 @@
+"""
+Expected events, requests and actions → reconciliation.*: each key in exactly one class, totals that balance.
+
+The comparison takes up the keys with news since the last one and those whose time has come (a wait that ended, an action
+that locked); other rows stay as they are, so its cost follows what changed. Each .sql file here is one question, asked
+in the order of `QUESTIONS`; the answers live in temporary tables until the differing rows are written.
+"""
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+import duckdb
+
+from impact_pipeline.warehouse.sql import sql_file
+
+QUESTIONS = (
+    "rates",
+    "changed_rates",
+    "scope",
+    "requests",
+    "expected",
+    "corrections",
+    "actions",
+    "facts",
+    "classes",
+    "status",
+)
+
+
+class UnclassifiedError(Exception):
+    """A key fits no class: the data is in a state that the closed list does not know. Nothing was written."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventType:
+    """An event type as the configuration declares it; `owner` is `pipeline` or `tag`."""
+
+    code: str
+    action_tracker_id: str
+    owner: str = "pipeline"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReconciliationSettings:
+    """
+    What the comparison needs to know beside the tables.
+
+    Args:
+        campaign_id: impact.com's program.
+        time_zone: of the program; months and locking days are counted in it.
+        currency: the account's; actions come back in it.
+        event_types: every event type of the configuration.
+        go_live_at: actions that are older are not ours; None when not configured.
+        rate_tolerance: share by which an amount in another currency may miss the implied rate.
+        action_wait: how long an action may take to appear after processing ended without error.
+        ending_wait: how long processing may take.
+        ready_wait: how long a request may be due without leaving.
+        lock_warning: how long before locking an open correction is somebody's business.
+    """
+
+    campaign_id: str
+    time_zone: str
+    currency: str
+    event_types: tuple[EventType, ...]
+    go_live_at: datetime | None = None
+    rate_tolerance: Decimal = Decimal("0.01")
+    action_wait: timedelta = timedelta(days=1)
+    ending_wait: timedelta = timedelta(days=7)
+    ready_wait: timedelta = timedelta(days=1)
+    lock_warning: timedelta = timedelta(days=3)
+
+    def sha256(self) -> str:
+        """Changes when anything that an answer depends on does."""
+        return hashlib.sha256(repr(self).encode()).hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReconciliationCounts:
+    """
+    What a comparison found.
+
+    Args:
+        keys_compared: keys with news or due.
+        rows_changed: rows of reconciliation.conversion_status written or removed.
+        by_class: all keys by class, in the order of the classes.
+        open_by_class: those of them that somebody should look at.
+        unbalanced: lines of reconciliation.totals whose equations do not hold; 0 when all is well.
+    """
+
+    keys_compared: int
+    rows_changed: int
+    by_class: dict[str, int] = field(default_factory=dict)
+    open_by_class: dict[str, int] = field(default_factory=dict)
+    unbalanced: int = 0
+
+
+def reconcile(
+    con: duckdb.DuckDBPyConnection, settings: ReconciliationSettings, *, now: datetime, full: bool = False
+) -> ReconciliationCounts:
+    """
+    Bring reconciliation.* up to date in the caller's transaction.
+
+    Without news no row changes. A row's `since` stays while its class does.
+
+    Args:
+        now: UTC.
+        full: compare every key anew, whatever the cursor says; so do changed settings and erasures.
+
+    Raises:
+        UnclassifiedError: a key fits no class.
+    """
+    _declare(con, settings, now=now, full=full)
+    for question in QUESTIONS:
+        con.execute(sql_file(__file__, f"{question}.sql"))
+    _refuse_unclassified(con)
+    keys_compared = _count(con, "select count(*) from scope")
+    rows_changed = _write_status(con)
+    if keys_compared:
+        con.execute(sql_file(__file__, "totals.sql"))
+        _write_differing(con, "totals", "total")
+    _write_differing(con, "implied_rate", "rate")
+    con.execute(sql_file(__file__, "news.sql"))
+    _write_differing(con, "cursor", "news")
+    return _counts(con, keys_compared=keys_compared, rows_changed=rows_changed)
+
+
+def _declare(con: duckdb.DuckDBPyConnection, settings: ReconciliationSettings, *, now: datetime, full: bool) -> None:
+    sha256 = settings.sha256()
+    con.execute(
+        sql_file(__file__, "setting.sql"),
+        {
+            "now": now,
+            "is_full": full,
+            "sha256": sha256,
+            "campaign_id": settings.campaign_id,
+            "time_zone": settings.time_zone,
+            "currency": settings.currency,
+            "go_live_at": settings.go_live_at,
+            "rate_tolerance": settings.rate_tolerance,
+            "action_wait": settings.action_wait,
+            "ending_wait": settings.ending_wait,
+            "ready_wait": settings.ready_wait,
+            "lock_warning": settings.lock_warning,
+        },
+    )
+    con.execute(
+        sql_file(__file__, "event_types.sql"),
+        {
+            "codes": [event_type.code for event_type in settings.event_types],
+            "ids": [event_type.action_tracker_id for event_type in settings.event_types],
+            "owners": [event_type.owner for event_type in settings.event_types],
+        },
+    )
+
+
+def _refuse_unclassified(con: duckdb.DuckDBPyConnection) -> None:
+    rows = con.execute(
+        "select request_id, state, outcome, live_count, reversed_count from classified where class is null limit 3"
+    ).fetchall()
+    if rows:
+        raise UnclassifiedError(
+            f"{_count(con, 'select count(*) from classified where class is null')} keys fit no class of "
+            f"reconciliation.class, e.g. (request_id, state, outcome, live actions, reversed actions) {rows}. "
+            "Nothing was written. Compare these requests with the states that the outbox knows, and report it."
+        )
+
+
+def _write_status(con: duckdb.DuckDBPyConnection) -> int:
+    con.execute(sql_file(__file__, "stale.sql"))
+    removed = _count(con, "delete from reconciliation.conversion_status where key in (select key from stale)")
+    written = _count(
+        con,
+        "insert into reconciliation.conversion_status by name "
+        "select * from status where key not in (select key from reconciliation.conversion_status)",
+    )
+    return max(removed, written)
+
+
+def _write_differing(con: duckdb.DuckDBPyConnection, table: str, source: str) -> None:
+    """Make the small table reconciliation.`table` equal to the temporary table `source`, touching only rows that differ."""
+    con.execute(
+        f"delete from reconciliation.{table} where rowid in ("
+        f"select o.rowid from reconciliation.{table} as o anti join {source} as n on n is not distinct from o)"
+    )
+    con.execute(
+        f"insert into reconciliation.{table} "
+        f"select n.* from {source} as n anti join reconciliation.{table} as o on n is not distinct from o"
+    )
+
+
+def _counts(con: duckdb.DuckDBPyConnection, *, keys_compared: int, rows_changed: int) -> ReconciliationCounts:
+    rows = con.execute(sql_file(__file__, "count_by_class.sql")).fetchall()
+    return ReconciliationCounts(
+        keys_compared=keys_compared,
+        rows_changed=rows_changed,
+        by_class={name: count for name, count, _ in rows if count},
+        open_by_class={name: count for name, _, count in rows if count},
+        unbalanced=len(con.execute(sql_file(__file__, "unbalanced.sql")).fetchall()),
+    )
+
+
+def _count(con: duckdb.DuckDBPyConnection, sql: str) -> int:
+    row = con.execute(sql).fetchone()
+    return int(row[0]) if row else 0
