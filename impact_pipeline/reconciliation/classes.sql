@@ -14,61 +14,67 @@ weighed as (
            -- Wanted and not shown, in what a correction could still change.
            wanted_state is not null and live_count > 0 and (is_reversed_here or differs) as lacks_correction
       from fact as f
-     cross join setting as s)
-select w.*,
-       case
-           when is_erased then 'erased'
-           when is_known_there and bucket in ('held', 'withdrawn', 'missing', 'unexpected') then 'unexpected_action'
-           when live_count > 1 then 'duplicate_action'
-           when bucket = 'missing' then 'not_in_outbox'
-           when is_requested and not is_expected and state <> 'withdrawn' then 'no_longer_expected'
-           when bucket = 'held' then 'held'
-           when bucket = 'withdrawn' then 'withdrawn'
-           when bucket = 'waiting' then 'waiting'
-           when state = 'in_doubt' then 'in_doubt'
-           when bucket = 'refused' then 'refused'
-           when has_no_trace and state = 'accepted' and not is_processed and now - accepted_at <= ending_wait
-               then 'unconfirmed'
-           when has_no_trace and (state = 'accepted' and not is_processed or outcome in ('end_unknown', 'no_trace'))
-               then 'end_unknown'
-           when outcome = 'not_credited' and live_count = 0 then 'not_credited'
-           when outcome = 'already_there' and not was_sent_before then 'reported_elsewhere'
-           when has_no_trace and (state = 'accepted' or outcome in ('credited', 'already_there')) then
-               case when now - ended_at > action_wait then 'missing_action' else 'unconfirmed' end
-           when live_count > 0 and not is_locked
-                and (is_under_way or correction_is_held or lacks_correction and is_not_asked_yet) then 'correction_open'
-           when live_count > 0 and is_locked
-                and (lacks_correction or is_under_way or correction_is_held or correction_reason = 'action_locked')
-               then 'locked_with_difference'
-           when live_count = 0 and reversed_count > 0 and not is_reversed_here then 'state_differs'
-           when live_count = 1 and is_reversed_here then 'state_differs'
-           when live_count = 1 and differs then 'amount_differs'
-           when live_count = 0 and reversed_count > 0 then 'reversed'
-           when live_count = 1 and reversed_count > 0 then 'reattributed'
-           when live_count = 1 then 'matched'
-       end as class,
-       case class
-           when 'unexpected_action' then
-               case
-                   when is_registered or happened_at < go_live_at then 'before_go_live'
-                   when origin is not null then origin
-                   when type_owner = 'tag' or not type_is_ours then 'tag'
-                   else 'unknown'
-               end
-           when 'held' then decision_reason
-           when 'withdrawn' then coalesce(request_reason, correction_reason)
-           when 'waiting' then coalesce(wait, state)
-           when 'in_doubt' then case when needs_person then 'needs_person' end
-           when 'refused' then request_reason
-           when 'unconfirmed' then case when state = 'settled' or is_processed then 'awaiting_action' end
-           when 'end_unknown' then coalesce(outcome, 'not_processed')
-           when 'not_credited' then request_reason
-           when 'correction_open' then
-               case when is_under_way then correction_why when correction_is_held then correction_reason else 'not_queued' end
-           when 'locked_with_difference' then coalesce(correction_reason, correction_why)
-           when 'state_differs' then case when live_count = 0 then 'reversed_there' else 'reversed_here' end
-           when 'amount_differs' then case when is_locked then 'locked' end
-       end as why,
+     cross join setting as s),
+placed as (
+    select w.*,
+           case
+               when is_erased then 'erased'
+               when is_known_there and bucket in ('held', 'withdrawn', 'missing', 'unexpected') then 'unexpected_action'
+               when live_count > 1 then 'duplicate_action'
+               when bucket = 'missing' then 'not_in_outbox'
+               when is_requested and not is_expected and state <> 'withdrawn' then 'no_longer_expected'
+               when bucket = 'held' then 'held'
+               when bucket = 'withdrawn' then 'withdrawn'
+               when bucket = 'waiting' then 'waiting'
+               when state = 'in_doubt' then 'in_doubt'
+               when bucket = 'refused' then 'refused'
+               when has_no_trace and state = 'accepted' and not is_processed and now - accepted_at <= ending_wait
+                   then 'unconfirmed'
+               when has_no_trace and (state = 'accepted' and not is_processed or outcome in ('end_unknown', 'no_trace'))
+                   then 'end_unknown'
+               when outcome = 'not_credited' and live_count = 0 then 'not_credited'
+               when outcome = 'already_there' and not was_sent_before then 'reported_elsewhere'
+               when has_no_trace and (state = 'accepted' or outcome in ('credited', 'already_there')) then
+                   case when now - ended_at > action_wait then 'missing_action' else 'unconfirmed' end
+               when live_count > 0 and not is_locked
+                    and (is_under_way or correction_is_held or lacks_correction and is_not_asked_yet) then 'correction_open'
+               when live_count > 0 and is_locked
+                    and (lacks_correction or is_under_way or correction_is_held or correction_reason = 'action_locked')
+                   then 'locked_with_difference'
+               when live_count = 0 and reversed_count > 0 and not is_reversed_here then 'state_differs'
+               when live_count = 1 and is_reversed_here then 'state_differs'
+               when live_count = 1 and differs then 'amount_differs'
+               when live_count = 0 and reversed_count > 0 then 'reversed'
+               when live_count = 1 and reversed_count > 0 then 'reattributed'
+               when live_count = 1 then 'matched'
+           end as class
+      from weighed as w),
+explained as (
+    select p.*,
+           case class
+               when 'unexpected_action' then
+                   case
+                       when is_registered or happened_at < go_live_at then 'before_go_live'
+                       when origin is not null then origin
+                       when type_owner = 'tag' or not type_is_ours then 'tag'
+                       else 'unknown'
+                   end
+               when 'held' then decision_reason
+               when 'withdrawn' then coalesce(request_reason, correction_reason)
+               when 'waiting' then coalesce(wait, state)
+               when 'in_doubt' then case when needs_person then 'needs_person' end
+               when 'refused' then request_reason
+               when 'unconfirmed' then case when state = 'settled' or is_processed then 'awaiting_action' end
+               when 'end_unknown' then coalesce(outcome, 'not_processed')
+               when 'not_credited' then request_reason
+               when 'correction_open' then
+                   case when is_under_way then correction_why when correction_is_held then correction_reason else 'not_queued' end
+               when 'locked_with_difference' then coalesce(correction_reason, correction_why)
+               when 'state_differs' then case when live_count = 0 then 'reversed_there' else 'reversed_here' end
+               when 'amount_differs' then case when is_locked then 'locked' end
+           end as why
+      from placed as p)
+select e.*,
        coalesce(case class
            when 'unexpected_action' then why = 'unknown'
            when 'waiting' then coalesce(wait = 'parent_unsettled', false) or needs_person or now - due_at > ready_wait
@@ -86,4 +92,4 @@ select w.*,
              case when LockingDate > now and live_count > 0 then LockingDate end,
              case when LockingDate - lock_warning > now and class = 'correction_open' then LockingDate - lock_warning end)
            as next_look_at
-  from weighed as w
+  from explained as e

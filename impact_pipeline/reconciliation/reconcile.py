@@ -1,8 +1,8 @@
 """
 Expected events, requests and actions → reconciliation.*: each key in exactly one class, totals that balance.
 
-The comparison takes up the keys with news since the last one and those whose time has come (a wait that ended, an action
-that locked); other rows stay as they are, so its cost follows what changed. Each .sql file here is one question, asked
+The comparison takes up the keys with news since the last one and those whose time has come (a wait that ended, an
+action that locked); other rows stay as they are, so its cost follows what changed. Each .sql file here is one question, asked
 in the order of `QUESTIONS`; the answers live in temporary tables until the differing rows are written.
 """
 
@@ -179,7 +179,7 @@ def _write_status(con: duckdb.DuckDBPyConnection) -> int:
 
 
 def _write_differing(con: duckdb.DuckDBPyConnection, table: str, source: str) -> None:
-    """Make the small table reconciliation.`table` equal to the temporary table `source`, touching only rows that differ."""
+    """Make the small table reconciliation.`table` equal to the temporary `source`, touching only rows that differ."""
     con.execute(
         f"delete from reconciliation.{table} where rowid in ("
         f"select o.rowid from reconciliation.{table} as o anti join {source} as n on n is not distinct from o)"

@@ -3,11 +3,13 @@
 import hashlib
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from itertools import count
+from itertools import count as numbers
+from pathlib import Path
 from typing import Any
 
 import duckdb
 
+from impact_pipeline.reconciliation import reconcile as stage
 from impact_pipeline.reconciliation.reconcile import EventType, ReconciliationSettings
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -31,12 +33,16 @@ def ago(**span: float) -> datetime:
     return NOW - timedelta(**span)
 
 
+def unbalanced_sql() -> str:
+    return Path(stage.__file__).with_name("unbalanced.sql").read_text("utf-8")
+
+
 class Rows:
     """Inserts into an open connection."""
 
     def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
         self.con = con
-        self._numbers = count(1)
+        self._numbers = numbers(1)
 
     def insert(self, table: str, **values: Any) -> Any:
         columns = ", ".join(values)
@@ -200,3 +206,22 @@ class Rows:
             erased_at=ago(days=1),
         )
         return digest
+
+
+def count(rows: Rows, table: str) -> int:
+    row = rows.con.execute(f"select count(*) from {table}").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def snapshot(rows: Rows) -> dict[str, list[Any]]:
+    """Every row of the tables that the comparison writes, with the places where they lie."""
+    return {
+        table: rows.con.execute(f"select rowid, * from reconciliation.{table} order by rowid").fetchall()
+        for table in ("conversion_status", "totals", "implied_rate", "cursor")
+    }
+
+
+def statuses(rows: Rows) -> list[Any]:
+    """Every status, without the places and the times of entry."""
+    return rows.con.execute("select * exclude (since) from reconciliation.conversion_status order by key").fetchall()

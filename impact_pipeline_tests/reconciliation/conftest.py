@@ -10,7 +10,7 @@ from impact_pipeline_tests.reconciliation.builders import Rows
 
 @pytest.fixture(scope="session")
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file of a new warehouse, migrated once: the statements that comment on every column take longer than a test."""
+    """The file of a new warehouse, migrated once; that takes longer than a test."""
     path = tmp_path_factory.mktemp("warehouse") / "impact_pipeline.duckdb"
     with Warehouse(path=path).transaction():
         pass

@@ -1,274 +1,290 @@
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
 from impact_pipeline.reconciliation.reconcile import reconcile
-from impact_pipeline_tests.reconciliation.builders import NOW, QUALIFIED, SETTINGS, TAGGED, Rows, ago
+from impact_pipeline.warehouse.connection import Warehouse
+from impact_pipeline_tests.reconciliation.builders import (
+    NOW,
+    QUALIFIED,
+    SETTINGS,
+    TAGGED,
+    Rows,
+    ago,
+    count,
+    snapshot,
+    unbalanced_sql,
+)
 
 
-def erased(rows: Rows) -> None:
-    digest = rows.erase("A")
+def erased(rows: Rows, order: str) -> str | None:
+    digest = rows.erase(order)
     rows.request(digest)
+    return digest
 
 
-def erased_and_listed_again(rows: Rows) -> None:
-    rows.erase("A")
-    rows.action("A")
+def erased_and_listed_again(rows: Rows, order: str) -> str | None:
+    digest = rows.erase(order)
+    rows.action(order)
+    return digest
 
 
-def unknown_action(rows: Rows) -> None:
-    rows.action("A")
+def unknown_action(rows: Rows, order: str) -> None:
+    rows.action(order)
 
 
-def action_without_order_id(rows: Rows) -> None:
-    rows.action(None)
+def action_without_order_id(rows: Rows, order: str) -> str | None:
+    return f"action/{rows.action(None)}"
 
 
-def action_of_an_event_registered_at_go_live(rows: Rows) -> None:
-    rows.decision("A", decision="skip", reason="before_go_live")
-    rows.action("A")
+def action_of_an_event_registered_at_go_live(rows: Rows, order: str) -> None:
+    rows.decision(order, decision="skip", reason="before_go_live")
+    rows.action(order)
 
 
-def action_of_the_tag(rows: Rows) -> None:
-    rows.action("A", ActionTrackerId=TAGGED)
+def action_of_the_tag(rows: Rows, order: str) -> None:
+    rows.action(order, ActionTrackerId=TAGGED)
 
 
-def action_of_an_event_type_that_is_not_configured(rows: Rows) -> None:
-    rows.action("A", ActionTrackerId="9999")
+def action_of_an_event_type_that_is_not_configured(rows: Rows, order: str) -> None:
+    rows.action(order, ActionTrackerId="9999")
 
 
-def action_of_an_inquiry(rows: Rows) -> None:
-    rows.action("A", ReferringType="INQUIRY")
+def action_of_an_inquiry(rows: Rows, order: str) -> None:
+    rows.action(order, ReferringType="INQUIRY")
 
 
-def action_for_a_held_event(rows: Rows) -> None:
-    rows.decision("A", decision="hold", reason="no_attribution_key")
-    rows.action("A")
+def action_for_a_held_event(rows: Rows, order: str) -> None:
+    rows.decision(order, decision="hold", reason="no_attribution_key")
+    rows.action(order)
 
 
-def two_live_actions(rows: Rows) -> None:
-    rows.sent("A")
-    rows.action("A")
-    rows.action("A")
+def two_live_actions(rows: Rows, order: str) -> None:
+    rows.sent(order)
+    rows.action(order)
+    rows.action(order)
 
 
-def lost_between_decision_and_outbox(rows: Rows) -> None:
-    rows.decision("A")
+def lost_between_decision_and_outbox(rows: Rows, order: str) -> None:
+    rows.decision(order)
 
 
-def sent_and_no_longer_decided(rows: Rows) -> None:
-    rows.request("A")
-    rows.action("A")
+def sent_and_no_longer_decided(rows: Rows, order: str) -> None:
+    rows.request(order)
+    rows.action(order)
 
 
-def sent_and_dismissed_afterwards(rows: Rows) -> None:
-    rows.decision("A", decision="skip", reason="dismissed")
-    rows.request("A", state="accepted")
+def sent_and_dismissed_afterwards(rows: Rows, order: str) -> None:
+    rows.decision(order, decision="skip", reason="dismissed")
+    rows.request(order, state="accepted")
 
 
-def held(rows: Rows) -> None:
-    rows.decision("A", decision="hold", reason="no_attribution_key")
+def held(rows: Rows, order: str) -> None:
+    rows.decision(order, decision="hold", reason="no_attribution_key")
 
 
-def held_without_order_id(rows: Rows) -> None:
-    rows.decision(None, decision="hold", reason="missing_required")
+def held_without_order_id(rows: Rows, order: str) -> str | None:
+    return f"event/{rows.decision(None, decision='hold', reason='missing_required')}"
 
 
-def held_of_an_unknown_type(rows: Rows) -> None:
-    rows.decision("A", decision="hold", reason="unknown_event_type", EventTypeCode="Opportunity_Odd")
+def held_of_an_unknown_type(rows: Rows, order: str) -> str | None:
+    event_id = rows.decision(order, decision="hold", reason="unknown_event_type", EventTypeCode="Opportunity_Odd")
+    return f"event/{event_id}"
 
 
-def withdrawn(rows: Rows) -> None:
-    rows.decision("A", decision="skip", reason="dismissed")
-    rows.request("A", state="withdrawn", reason="dismissed")
+def withdrawn(rows: Rows, order: str) -> None:
+    rows.decision(order, decision="skip", reason="dismissed")
+    rows.request(order, state="withdrawn", reason="dismissed")
 
 
-def deleted_before_it_was_sent(rows: Rows) -> None:
-    event_id = rows.decision("A")
-    rows.decision("A", event_id=event_id, carries=False, decision="correct", reason="record_deleted")
-    rows.request("A", state="withdrawn", reason="record_deleted")
+def deleted_before_it_was_sent(rows: Rows, order: str) -> None:
+    event_id = rows.decision(order)
+    rows.decision(order, event_id=event_id, carries=False, decision="correct", reason="record_deleted")
+    rows.request(order, state="withdrawn", reason="record_deleted")
 
 
-def deleted_while_held(rows: Rows) -> None:
-    event_id = rows.decision("A", decision="hold", reason="awaiting_items")
-    rows.decision("A", event_id=event_id, carries=False, decision="correct", reason="record_deleted")
+def deleted_while_held(rows: Rows, order: str) -> None:
+    event_id = rows.decision(order, decision="hold", reason="awaiting_items")
+    rows.decision(order, event_id=event_id, carries=False, decision="correct", reason="record_deleted")
 
 
-def waiting(rows: Rows) -> None:
-    rows.sent("A", state="ready", wait="first_of_type")
+def waiting(rows: Rows, order: str) -> None:
+    rows.sent(order, state="ready", wait="first_of_type")
 
 
-def on_its_way(rows: Rows) -> None:
-    rows.sent("A", state="intended")
+def on_its_way(rows: Rows, order: str) -> None:
+    rows.sent(order, state="intended")
 
 
-def waiting_beyond_its_bound(rows: Rows) -> None:
-    rows.sent("A", state="ready", due_at=ago(days=2))
+def waiting_beyond_its_bound(rows: Rows, order: str) -> None:
+    rows.sent(order, state="ready", due_at=ago(days=2))
 
 
-def waiting_for_a_parent_that_does_not_settle(rows: Rows) -> None:
-    rows.sent("A", state="ready", wait="parent_unsettled")
+def waiting_for_a_parent_that_does_not_settle(rows: Rows, order: str) -> None:
+    rows.sent(order, state="ready", wait="parent_unsettled")
 
 
-def in_doubt(rows: Rows) -> None:
-    rows.sent("A", state="in_doubt")
+def in_doubt(rows: Rows, order: str) -> None:
+    rows.sent(order, state="in_doubt")
 
 
-def in_doubt_for_a_person(rows: Rows) -> None:
-    rows.sent("A", state="in_doubt", needs_person=True)
+def in_doubt_for_a_person(rows: Rows, order: str) -> None:
+    rows.sent(order, state="in_doubt", needs_person=True)
 
 
-def refused_at_the_door(rows: Rows) -> None:
-    rows.sent("A", state="refused", reason="400")
+def refused_at_the_door(rows: Rows, order: str) -> None:
+    rows.sent(order, state="refused", reason="400")
 
 
-def rejected(rows: Rows) -> None:
-    rows.sent("A", outcome="rejected", reason="ACTIONTRACKER_NOT_FOUND")
+def rejected(rows: Rows, order: str) -> None:
+    rows.sent(order, outcome="rejected", reason="ACTIONTRACKER_NOT_FOUND")
 
 
-def unconfirmed(rows: Rows) -> None:
-    rows.sent("A", state="accepted")
+def unconfirmed(rows: Rows, order: str) -> None:
+    rows.sent(order, state="accepted")
 
 
-def settled_just_now_without_an_action(rows: Rows) -> None:
-    rows.sent("A", settled_at=ago(hours=1))
+def settled_just_now_without_an_action(rows: Rows, order: str) -> None:
+    rows.sent(order, settled_at=ago(hours=1))
 
 
-def accepted_eight_days_ago(rows: Rows) -> None:
-    rows.sent("A", state="accepted", accepted_at=ago(days=8))
+def accepted_eight_days_ago(rows: Rows, order: str) -> None:
+    rows.sent(order, state="accepted", accepted_at=ago(days=8))
 
 
-def end_unknown(rows: Rows) -> None:
-    rows.sent("A", outcome="end_unknown")
+def end_unknown(rows: Rows, order: str) -> None:
+    rows.sent(order, outcome="end_unknown")
 
 
-def not_credited(rows: Rows) -> None:
-    rows.sent("A", outcome="not_credited", reason="ACTION_REF_NOT_FOUND")
+def not_credited(rows: Rows, order: str) -> None:
+    rows.sent(order, outcome="not_credited", reason="ACTION_REF_NOT_FOUND")
 
 
-def known_from_another_sender(rows: Rows) -> None:
-    rows.sent("A", outcome="already_there", moves=["intended", "accepted", "settled"])
-    rows.action("A")
+def known_from_another_sender(rows: Rows, order: str) -> None:
+    rows.sent(order, outcome="already_there", moves=["intended", "accepted", "settled"])
+    rows.action(order)
 
 
-def known_from_our_own_lost_answer(rows: Rows) -> None:
-    rows.sent("A", outcome="already_there", moves=["intended", "in_doubt", "ready", "accepted", "settled"])
-    rows.action("A")
+def known_from_our_own_lost_answer(rows: Rows, order: str) -> None:
+    rows.sent(order, outcome="already_there", moves=["intended", "in_doubt", "ready", "accepted", "settled"])
+    rows.action(order)
 
 
-def missing_action(rows: Rows) -> None:
-    rows.sent("A")
+def missing_action(rows: Rows, order: str) -> None:
+    rows.sent(order)
 
 
-def missing_action_of_a_processed_submission(rows: Rows) -> None:
-    rows.sent("A", state="accepted", submission_id="S-1")
-    rows.submission("S-1")
+def missing_action_of_a_processed_submission(rows: Rows, order: str) -> None:
+    rows.sent(order, state="accepted", submission_id=f"S-{order}")
+    rows.submission(f"S-{order}")
 
 
-def correction_under_way(rows: Rows) -> None:
-    rows.sent("A")
-    rows.action("A")
-    rows.wanted("A")
-    rows.request("A", Type="Modification", state="ready", wait="coalescing")
+def correction_under_way(rows: Rows, order: str) -> None:
+    rows.sent(order)
+    rows.action(order)
+    rows.wanted(order)
+    rows.request(order, Type="Modification", state="ready", wait="coalescing")
 
 
-def correction_under_way_before_locking(rows: Rows) -> None:
-    correction_under_way(rows)
-    rows.con.execute("update audit.action set LockingDate = ?", [NOW + timedelta(days=2)])
+def correction_under_way_before_locking(rows: Rows, order: str) -> None:
+    correction_under_way(rows, order)
+    rows.con.execute("update audit.action set LockingDate = ? where Oid = ?", [NOW + timedelta(days=2), order])
 
 
-def correction_not_queued_yet(rows: Rows) -> None:
-    rows.sent("A")
-    rows.action("A")
-    rows.wanted("A")
+def correction_not_queued_yet(rows: Rows, order: str) -> None:
+    rows.sent(order)
+    rows.action(order)
+    rows.wanted(order)
 
 
-def correction_held(rows: Rows) -> None:
-    rows.sent("A")
-    rows.action("A")
-    rows.decision("A", event_id="event-A", carries=False, decision="hold", reason="correction_impossible")
+def correction_held(rows: Rows, order: str) -> None:
+    rows.sent(order)
+    rows.action(order)
+    rows.decision(order, event_id=f"event-{order}", carries=False, decision="hold", reason="correction_impossible")
 
 
-def wanted_and_locked(rows: Rows) -> None:
-    rows.sent("A")
-    rows.action("A", LockingDate=ago(days=1))
-    rows.wanted("A")
+def wanted_and_locked(rows: Rows, order: str) -> None:
+    rows.sent(order)
+    rows.action(order, LockingDate=ago(days=1))
+    rows.wanted(order)
 
 
-def changed_after_locking(rows: Rows) -> None:
-    rows.sent("A")
-    rows.action("A", LockingDate=ago(days=1))
-    rows.decision("A", event_id="event-A", carries=False, decision="skip", reason="action_locked")
+def changed_after_locking(rows: Rows, order: str) -> None:
+    rows.sent(order)
+    rows.action(order, LockingDate=ago(days=1))
+    rows.decision(order, event_id=f"event-{order}", carries=False, decision="skip", reason="action_locked")
 
 
-def reversed_there(rows: Rows) -> None:
-    rows.sent("A")
-    rows.action("A", State="REVERSED")
+def reversed_there(rows: Rows, order: str) -> None:
+    rows.sent(order)
+    rows.action(order, State="REVERSED")
 
 
-def reversal_refused(rows: Rows) -> None:
-    rows.sent("A")
-    rows.action("A")
-    rows.wanted("A", state="reversed", amount=None, wanted_at=ago(days=3))
-    rows.request("A", Type="Reversal", state="refused", created_at=ago(days=2))
+def reversal_refused(rows: Rows, order: str) -> None:
+    rows.sent(order)
+    rows.action(order)
+    rows.wanted(order, state="reversed", amount=None, wanted_at=ago(days=3))
+    rows.request(order, Type="Reversal", state="refused", created_at=ago(days=2))
 
 
-def other_amount(rows: Rows) -> None:
-    rows.sent("A")
-    rows.action("A", Amount=Decimal("100.01"))
+def other_amount(rows: Rows, order: str) -> None:
+    rows.sent(order)
+    rows.action(order, Amount=Decimal("100.01"))
 
 
-def modification_without_effect(rows: Rows) -> None:
-    rows.sent("A")
-    rows.action("A")
-    rows.wanted("A", wanted_at=ago(days=3))
-    rows.request("A", Type="Modification", created_at=ago(days=2))
+def modification_without_effect(rows: Rows, order: str) -> None:
+    rows.sent(order)
+    rows.action(order)
+    rows.wanted(order, wanted_at=ago(days=3))
+    rows.request(order, Type="Modification", created_at=ago(days=2))
 
 
-def reversed_by_both(rows: Rows) -> None:
-    rows.sent("A")
-    rows.action("A", State="REVERSED", Amount=Decimal(0))
-    rows.wanted("A", state="reversed", amount=None)
-    rows.request("A", Type="Reversal", created_at=ago(days=1))
+def reversed_by_both(rows: Rows, order: str) -> None:
+    rows.sent(order)
+    rows.action(order, State="REVERSED", Amount=Decimal(0))
+    rows.wanted(order, state="reversed", amount=None)
+    rows.request(order, Type="Reversal", created_at=ago(days=1))
 
 
-def reattributed(rows: Rows) -> None:
-    rows.sent("A")
-    rows.action("A", State="REVERSED", CreationDate=ago(days=4))
-    rows.action("A", CreationDate=ago(days=2))
+def reattributed(rows: Rows, order: str) -> None:
+    rows.sent(order)
+    rows.action(order, State="REVERSED", CreationDate=ago(days=4))
+    rows.action(order, CreationDate=ago(days=2))
 
 
-def matched(rows: Rows) -> None:
-    rows.sent("A")
-    rows.action("A")
+def matched(rows: Rows, order: str) -> None:
+    rows.sent(order)
+    rows.action(order)
 
 
-def matched_while_the_queue_record_is_still_open(rows: Rows) -> None:
-    rows.sent("A", state="accepted")
-    rows.action("A")
+def matched_while_the_queue_record_is_still_open(rows: Rows, order: str) -> None:
+    rows.sent(order, state="accepted")
+    rows.action(order)
 
 
-def matched_after_a_modification(rows: Rows) -> None:
-    rows.sent("A")
-    rows.action("A", Amount=Decimal("80.00"))
-    rows.wanted("A", wanted_at=ago(days=3))
-    rows.request("A", Type="Modification", created_at=ago(days=2))
+def matched_after_a_modification(rows: Rows, order: str) -> None:
+    rows.sent(order)
+    rows.action(order, Amount=Decimal("80.00"))
+    rows.wanted(order, wanted_at=ago(days=3))
+    rows.request(order, Type="Modification", created_at=ago(days=2))
 
 
-def lead_without_money(rows: Rows) -> None:
-    rows.sent("A", ActionTrackerId=QUALIFIED, amount=None, CurrencyCode=None)
-    rows.action("A", ActionTrackerId=QUALIFIED, Amount=Decimal(0))
+def lead_without_money(rows: Rows, order: str) -> None:
+    rows.sent(order, ActionTrackerId=QUALIFIED, amount=None, CurrencyCode=None)
+    rows.action(order, ActionTrackerId=QUALIFIED, Amount=Decimal(0))
 
 
-def sent_again_after_a_refusal(rows: Rows) -> None:
-    rows.sent("A", state="refused")
-    rows.request("A")
-    rows.action("A")
+def sent_again_after_a_refusal(rows: Rows, order: str) -> None:
+    rows.sent(order, state="refused")
+    rows.request(order)
+    rows.action(order)
 
 
-CASES: list[tuple[Callable[[Rows], None], str, str | None, bool, str]] = [
+CASES: list[tuple[Callable[[Rows, str], str | None], str, str | None, bool, str]] = [
     (erased, "erased", None, False, "open"),
     (erased_and_listed_again, "erased", None, False, "unexpected"),
     (unknown_action, "unexpected_action", "unknown", True, "unexpected"),
@@ -325,15 +341,76 @@ CASES: list[tuple[Callable[[Rows], None], str, str | None, bool, str]] = [
 ]
 
 
+@pytest.fixture(scope="module")
+def world(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Rows, dict[str, str]]]:
+    """All cases planted in one warehouse and compared once; and what each one's row is found by."""
+    path = shutil.copy(migrated, tmp_path_factory.mktemp("world") / "impact_pipeline.duckdb")
+    with Warehouse(path=Path(path)).transaction() as con:
+        rows = Rows(con)
+        found_by = {plant.__name__: plant(rows, plant.__name__) or plant.__name__ for plant, *_ in CASES}
+        reconcile(con, SETTINGS, now=NOW)
+        yield rows, found_by
+
+
 @pytest.mark.parametrize(("plant", "name", "why", "is_open", "bucket"), CASES, ids=[c[0].__name__ for c in CASES])
-def test_each_difference_lands_in_its_class_and_the_totals_balance(rows, plant, name, why, is_open, bucket):
-    plant(rows)
+def test_each_planted_difference_lands_in_its_class(world, plant, name, why, is_open, bucket):
+    rows, found_by = world
 
-    counts = reconcile(rows.con, SETTINGS, now=NOW)
+    found = rows.con.execute(
+        "select class, why, is_open, bucket from reconciliation.conversion_status where ? in (OrderId, key)",
+        [found_by[plant.__name__]],
+    ).fetchall()
 
-    found = rows.con.execute("select class, why, is_open, bucket from reconciliation.conversion_status").fetchall()
     assert found == [(name, why, is_open, bucket)]
-    assert counts.unbalanced == 0
+
+
+def test_the_totals_of_all_cases_balance_to_the_cent(world):
+    rows, _ = world
+
+    assert rows.con.execute(unbalanced_sql()).fetchall() == []
+    assert count(rows, "reconciliation.conversion_status") == len(CASES)
+
+
+def test_every_live_action_is_counted_once(world):
+    rows, _ = world
+
+    there = rows.con.execute(
+        "select count(*), sum(Amount) from audit.current_action where State <> 'REVERSED'"
+    ).fetchone()
+    here = rows.con.execute(
+        "select sum(impact_count + unexpected_count), sum(impact_amount + unexpected_amount) from reconciliation.totals"
+    ).fetchone()
+
+    assert here == there
+
+
+def test_comparing_again_without_news_changes_no_row(world):
+    rows, _ = world
+    before = snapshot(rows)
+
+    counts = reconcile(rows.con, SETTINGS, now=NOW + timedelta(minutes=5))
+
+    assert counts.rows_changed == 0
+    assert snapshot(rows) == before
+
+
+def test_comparing_everything_anew_changes_no_row(world):
+    rows, _ = world
+    before = snapshot(rows)
+
+    counts = reconcile(rows.con, SETTINGS, now=NOW + timedelta(minutes=5), full=True)
+
+    assert counts.rows_changed == 0
+    assert snapshot(rows) == before
+
+
+def test_open_differences_tell_the_remedy(world):
+    rows, _ = world
+
+    found = rows.con.execute("select class, remedy from reconciliation.open_difference").fetchall()
+
+    assert sorted(name for name, _ in found) == sorted(case[1] for case in CASES if case[3])
+    assert all(len(remedy) > 20 for _, remedy in found)
 
 
 def test_the_cases_cover_the_closed_list(rows):
