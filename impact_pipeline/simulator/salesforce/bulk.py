@@ -3,7 +3,7 @@
 import base64
 import binascii
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from impact_pipeline.simulator.salesforce import rest, soql
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 DEFAULT_PAGE = 50_000
 LINKS_PER_ANSWER = 5
+JOB_LIFE = timedelta(days=7)
 FINAL_STATES = frozenset({"JobComplete", "Failed", "Aborted"})
 UNSUPPORTED_TYPES = COMPOUND_TYPES | {"base64", "complexvalue", "json"}
 
@@ -194,7 +195,7 @@ def delete(site: "SalesforceSite", call: Call, at: "Endpoint") -> Reply:
 
 def _job(site: "SalesforceSite", at: "Endpoint") -> Job:
     job = site.jobs.get(at.part("job"))
-    if job is None:
+    if job is None or site.org.clock.now() - job.created_at > JOB_LIFE:
         raise ApiError(404, "NOT_FOUND", "The requested resource does not exist")
     return job
 

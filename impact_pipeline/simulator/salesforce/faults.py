@@ -148,6 +148,11 @@ FAULTS: Mapping[str, FaultKind] = {
         about="the body ends after the share `keep`; `quiet`: with a matching Content-Length, else the line breaks",
         parameters={"keep": 0.5, "quiet": False},
     ),
+    "answer_lost": FaultKind(
+        stage="sent",
+        about="the request is carried out, but a gateway answers `gateway_status` in HTML",
+        parameters={"gateway_status": 504},
+    ),
     "latency": FaultKind(stage="sent", about="the answer takes `seconds`", parameters={"seconds": 1.0}),
 }
 
@@ -234,6 +239,10 @@ def spoil(reply: Reply, parameters: Mapping[str, Any]) -> None:
     if "drop" in parameters:
         prefix = str(parameters["drop"]).lower()
         reply.headers = {name: value for name, value in reply.headers.items() if not name.lower().startswith(prefix)}
+    if "gateway_status" in parameters:
+        reply.status, reply.content_type = int(parameters["gateway_status"]), HTML
+        reply.headers = {"Date": reply.headers["Date"]}
+        reply.body = b"<html><body><h1>Gateway Timeout</h1></body></html>"
     if "keep" in parameters:
         reply.cut_at = int(len(reply.body) * float(parameters["keep"]))
         reply.cut_quietly = bool(parameters["quiet"])

@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import logging
+from urllib.parse import quote
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -54,15 +55,15 @@ def salesforce_app(
 def _call(request: Request, body: bytes) -> Call:
     scope = request.scope
     query = scope.get("query_string", b"")
-    target = len(scope.get("raw_path") or request.url.path.encode()) + (len(query) + 1 if query else 0)
+    raw_path: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
     return Call(
         method=request.method,
-        path=scope["path"],
+        path=raw_path.decode("latin-1"),
         params=dict(request.query_params),
         headers={name.lower(): value for name, value in request.headers.items()},
         body=body,
         base_url=str(request.base_url).rstrip("/"),
-        target_bytes=target,
+        target_bytes=len(raw_path) + len(query) + 1,
         header_bytes=sum(len(name) + len(value) + 4 for name, value in scope["headers"]),
     )
 

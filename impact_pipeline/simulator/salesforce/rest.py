@@ -127,7 +127,7 @@ def _page(site: "SalesforceSite", at: "Endpoint", cursor: Cursor, key: str, star
     records = json_records(site.org, cursor.found, shown, at.version)
     head = f'{{"totalSize":{cursor.found.total},"done":{"true" if end >= len(rows) else "false"},'
     if end < len(rows) and not drop_link:
-        site.cursors[key] = cursor
+        site.remember_cursor(key, cursor)
         head += f'"nextRecordsUrl":"/services/data/v{at.version}/query/{key}-{end}",'
     return text_reply(f'{head}"records":[{",".join(records)}]}}')
 

@@ -70,7 +70,9 @@ class Route:
 
     @property
     def pattern(self) -> re.Pattern[str]:
-        path = self.path if self.path.startswith("/") else rf"/services/data/v(?P<version>\d+\.\d)/{self.path}"
+        path = self.path
+        if not path.startswith("/"):
+            path = r"/services/data/v(?P<version>\d+\.\d)" + (f"/{path}" if path else "")
         return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path) + "/?")
 
 
@@ -223,12 +225,19 @@ class SalesforceSite:
         split = urlsplit(url)
         params = dict(parse_qsl(split.query, keep_blank_values=True))
         content = b"" if body is None else json.dumps(body).encode()
-        inner = replace(call, method=method, path=unquote(split.path), params=params, body=content)
+        inner = replace(call, method=method, path=split.path, params=params, body=content)
         try:
             route, endpoint = self._route(inner)
             return self._handled(route, inner, endpoint)
         except ApiError as error:
             return error.reply()
+
+    def remember_cursor(self, key: str, cursor: Cursor) -> None:
+        """Keep a query's cursor; those past their life make room."""
+        if key not in self.cursors:
+            oldest = self.org.clock.now() - rest.LOCATOR_LIFE
+            self.cursors = {name: kept for name, kept in self.cursors.items() if kept.opened_at >= oldest}
+        self.cursors[key] = cursor
 
     def next_key(self, prefix: str) -> str:
         """An Id for a query locator or a job."""
@@ -286,7 +295,7 @@ class SalesforceSite:
             if call.method not in route.methods:
                 other_methods = True
                 continue
-            parts = match.groupdict()
+            parts = {name: unquote(part) for name, part in match.groupdict().items()}
             version = parts.pop("version", "")
             if version and version not in rest.VERSIONS:
                 retired = float(version) < float(rest.VERSIONS[0])

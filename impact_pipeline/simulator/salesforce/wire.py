@@ -15,8 +15,9 @@ class Call:
     """
     One request.
 
-    `path` and `params` are percent-decoded; `headers` have lower-case names; `base_url` is how the client reached us,
-    without a slash at its end; `target_bytes` and `header_bytes` are the sizes on the wire.
+    `path` is as sent, percent-encoded, because an external Id in it may hold a slash; `params` are decoded; `headers`
+    have lower-case names; `base_url` is how the client reached us, without a slash at its end; `target_bytes` and
+    `header_bytes` are the sizes on the wire.
     """
 
     method: str
