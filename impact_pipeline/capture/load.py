@@ -17,14 +17,15 @@ from impact_pipeline.capture.staging import StagedRows
 from impact_pipeline.capture.tables import column_types, growing_sets, table, typed_columns, version_table
 from impact_pipeline.warehouse.sql import quote_identifier, sql_file
 
-# Ids of 15 characters get the three that make them safe where case is lost (Salesforce's object reference, Id field type).
+# Ids of 15 characters get the three that make them safe where case is lost (Salesforce's object reference, Id).
 _ID_MACRO = """
 create or replace temp macro salesforce_id(id) as
 case when length(id) = 15
      then id || array_to_string(list_transform([0, 5, 10], lambda start: substr(
               'ABCDEFGHIJKLMNOPQRSTUVWXYZ012345',
               1 + list_sum(list_transform([0, 1, 2, 3, 4], lambda place:
-                      case when regexp_matches(substr(id, start + place + 1, 1), '[A-Z]') then 1 << place else 0 end))::int,
+                      case when regexp_matches(substr(id, start + place + 1, 1), '[A-Z]')
+                           then 1 << place else 0 end))::int,
               1)), '')
      else id end
 """
@@ -104,7 +105,7 @@ def unproven_deletions(con: duckdb.DuckDBPyConnection, object_name: str, ids: Se
     con.execute(_ID_MACRO)
     rows = con.execute(
         f'select "Id" from {table(object_name)} '
-        'where not "_is_deleted" and "Id" in (select salesforce_id(unnest($ids))) order by "Id"',
+        'where not "_is_deleted" and "Id" in (select salesforce_id(id) from (select unnest($ids) as id)) order by "Id"',
         {"ids": list(ids)},
     ).fetchall()
     return [record_id for (record_id,) in rows]
@@ -155,8 +156,7 @@ def _refuse_unreadable(con: duckdb.DuckDBPyConnection, plan: ObjectPlan, columns
     ]
     found = con.execute(
         f'select count(*) filter (where "Id" is null), {", ".join(counts)} from capture_text'
-    ).fetchone()
-    assert found is not None
+    ).fetchall()[0]
     for name, data_type, count in zip(
         ["Id", *(field.name for field, _ in typed)],
         ["Id", *(field.duckdb_type for field, _ in typed)],
@@ -166,8 +166,8 @@ def _refuse_unreadable(con: duckdb.DuckDBPyConnection, plan: ObjectPlan, columns
         if count:
             raise UnreadableValue(
                 f"{plan.name}.{name}: {count} values that Salesforce sent are no {data_type}, though describe says so. "
-                "Nothing of this window was committed. Read the field's definition in Setup; leave it out of the config "
-                "until it is mended."
+                "Nothing of this window was committed. Read the field's definition in Setup; leave it out of the "
+                "config until it is mended."
             )
 
 
@@ -175,18 +175,16 @@ def _replace_current(con: duckdb.DuckDBPyConnection, plan: ObjectPlan, types: di
     names = {"version_table": version_table(plan.name), "table": table(plan.name)}
     written = con.execute(
         f'select count(*) from {version_table(plan.name)} where "_version_id" > $after', {"after": newest}
-    ).fetchone()
-    assert written is not None
-    if written[0]:
+    ).fetchall()[0][0]
+    if written:
         con.execute(sql_file(__file__, "load_remove.sql").format(**names), {"after": newest})
         con.execute(sql_file(__file__, "load_insert.sql").format(**names, columns=_columns(types)), {"after": newest})
-    return int(written[0])
+    return int(written)
 
 
 def _newest_version(con: duckdb.DuckDBPyConnection, plan: ObjectPlan) -> int:
-    row = con.execute(f'select coalesce(max("_version_id"), 0) from {version_table(plan.name)}').fetchone()
-    assert row is not None
-    return int(row[0])
+    rows = con.execute(f'select coalesce(max("_version_id"), 0) from {version_table(plan.name)}').fetchall()
+    return int(rows[0][0])
 
 
 def _value_of(columns: list[tuple[Field, str]], name: str) -> str:

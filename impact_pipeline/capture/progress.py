@@ -1,8 +1,8 @@
 """
 How far each object has been read, told by audit.extraction alone: cursors are rows, committed with what they stand for.
 
-An object's first row is written before anything of it is read. It holds the upper bound of the first load, so that a load
-that was killed ends where it would have ended, and what was created since is a creation and no baseline.
+An object's first row is written before anything of it is read. It holds the upper bound of the first load, so that a
+load that was killed ends where it would have ended, and what was created since is a creation and no baseline.
 """
 
 from collections.abc import Iterable

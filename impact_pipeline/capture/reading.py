@@ -1,8 +1,8 @@
 """
 One query → staged files, in pieces that can be committed one after the other.
 
-Rows come in the order of the cursor field. So a piece that ends at some stamp has all that was stamped before it, and its
-last stamp is an honest cursor: a reading that breaks off goes on there.
+Rows come in the order of the cursor field. So a piece that ends at some stamp has all that was stamped before it, and
+its last stamp is an honest cursor: a reading that breaks off goes on there.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from impact_pipeline.capture.objects import ObjectPlan
-from impact_pipeline.capture.salesforce.client import Page, SalesforceClient
+from impact_pipeline.capture.salesforce.client import SalesforceClient
 from impact_pipeline.capture.salesforce.errors import LocatorLost
 from impact_pipeline.capture.soql import groups_of_ids, one_of, select
 from impact_pipeline.capture.staging import StagedRows, stage_rows

@@ -82,7 +82,7 @@ def wider_type(existing: str, described: str) -> str:
 
 
 def growing_sets(con: duckdb.DuckDBPyConnection, plan: ObjectPlan) -> list[int]:
-    """Numbers of the sets of fields that lack a field of the plan: a version captured with one of them is incomplete."""
+    """Numbers of the sets that lack a field of the plan: a version captured with one of them is incomplete."""
     rows = con.execute(
         "select field_set_id from raw._field_set where object = $object and not list_has_all(fields, $fields)",
         {"object": plan.name, "fields": list(plan.field_names)},
@@ -193,9 +193,8 @@ def _field_set_id(con: duckdb.DuckDBPyConnection, plan: ObjectPlan) -> int:
         "insert into raw._field_set select coalesce(max(field_set_id), 0) + 1, $object, $fields from raw._field_set "
         "returning field_set_id",
         {"object": plan.name, "fields": names},
-    ).fetchone()
-    assert made is not None
-    return int(made[0])
+    ).fetchall()
+    return int(made[0][0])
 
 
 def _scale(data_type: str) -> int | None:

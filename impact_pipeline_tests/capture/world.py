@@ -1,6 +1,8 @@
 """A local Salesforce, a client of it over real HTTP, and a warehouse in a temporary folder."""
 
 import atexit
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -10,7 +12,8 @@ from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from impact_pipeline.capture.cycle import CaptureOptions, CycleReport, capture_cycle
+from impact_pipeline.capture.cycle import CycleReport, capture_cycle
+from impact_pipeline.capture.extraction import CaptureOptions
 from impact_pipeline.capture.progress import CapturedObject
 from impact_pipeline.capture.salesforce.client import SalesforceClient
 from impact_pipeline.capture.salesforce.login import ClientCredentials
@@ -46,6 +49,16 @@ def _server() -> tuple[LoopbackServer, _CurrentApp]:
     return server, app
 
 
+@cache
+def _migrated() -> Path:
+    """A new warehouse file, made once and copied for each test."""
+    folder = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, folder)
+    with Warehouse(path=folder / "new.duckdb").transaction():
+        pass
+    return folder / "new.duckdb"
+
+
 class World:
     """`org` is Salesforce, `faults` its switches, `requests` its counts by endpoint; `capture` runs one cycle."""
 
@@ -54,6 +67,7 @@ class World:
         self.org = Org(self.clock, features=features)
         self.faults = SalesforceFaults()
         self.warehouse = Warehouse(path=folder / "file.duckdb")
+        shutil.copyfile(_migrated(), self.warehouse.path)
         self.staging = folder / "staging"
         server, app = _server()
         app.current = salesforce_app(self.org, CREDENTIALS, self.faults)
