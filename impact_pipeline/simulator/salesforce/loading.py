@@ -21,7 +21,7 @@ from impact_pipeline.simulator.salesforce.schema import (
     standard_declarations,
     standard_objects,
 )
-from impact_pipeline.simulator.salesforce.values import Record, Value, kept_value, moment_text
+from impact_pipeline.simulator.salesforce.values import Record, Value, kept_value, moment_text, reader_of
 
 if TYPE_CHECKING:
     from impact_pipeline.simulator.salesforce.org import Org
@@ -136,11 +136,18 @@ def _records(path: Path, fields: Mapping[str, Field]) -> Iterator[Record]:
         reader = csv.reader(lines)
         names = next(reader, [])
         columns = [(place, name, fields[name].type) for place, name in enumerate(names) if name in fields]
+        readers = [(place, name, reader_of(type_name)) for place, name, type_name in columns]
+        known: dict[Value, Value] = {}
         for row in reader:
             if len(row) != len(names):
                 raise ValueError(f"{path}, line {reader.line_num}: {len(row)} values for {len(names)} columns.")
             try:
-                yield {name: kept_value(type_name, row[place]) for place, name, type_name in columns}
+                # Nulls are left out and equal texts kept once, or a large org would not fit into memory.
+                yield {
+                    name: known.setdefault(value, value) if isinstance(value, str) else value
+                    for place, name, read in readers
+                    if (value := read(row[place])) is not None
+                }
             except ValueError as error:
                 raise ValueError(_misfit(path, reader.line_num, columns, row)) from error
 

@@ -7,7 +7,7 @@ from json.encoder import encode_basestring
 from impact_pipeline.simulator.salesforce.org import Org
 from impact_pipeline.simulator.salesforce.query import Column, Found, parents_of
 from impact_pipeline.simulator.salesforce.schema import Field, ObjectType
-from impact_pipeline.simulator.salesforce.values import NUMBER_TYPES, Record, Value, csv_text, json_text, number_text
+from impact_pipeline.simulator.salesforce.values import Record, Value, csv_texts, json_text, json_texts
 
 DELIMITERS = {"COMMA": ",", "TAB": "\t", "PIPE": "|", "SEMICOLON": ";", "CARET": "^", "BACKQUOTE": "`"}
 LINE_ENDINGS = {"LF": "\n", "CRLF": "\r\n"}
@@ -48,9 +48,8 @@ def csv_page(org: Org, found: Found, rows: Sequence[Record], *, delimiter: str, 
             if path not in parents:
                 parents[path] = parents_of(org, parents[path[:-1]], lookup)
         type_name, name = column.field.type, column.field.name
-        columns.append(
-            ['""' if row is None else csv_text(type_name, row.get(name)) for row in parents[column.relationships]]
-        )
+        shown = parents[column.relationships]
+        columns.append(csv_texts(type_name, [None if row is None else row.get(name) for row in shown]))
     header = delimiter.join(f'"{column.name}"' for column in found.columns)
     lines = [header, *map(delimiter.join, zip(*columns, strict=True))]
     return line_ending.join(lines) + line_ending
@@ -72,18 +71,12 @@ def _texts(org: Org, kind: ObjectType, node: _Node, rows: list[Record], version:
     columns = [[f'{base}{row["Id"]}"}}' for row in rows]]
     for name in node.order:
         if name in node.fields:
-            columns.append(_values(name, node.fields[name], rows))
+            values = json_texts(node.fields[name].type, [row.get(name) for row in rows])
+            columns.append([f'"{name}":{text}' for text in values])
             continue
         lookup, child = node.parents[name]
         columns.append([f'"{name}":{text}' for text in _parent_texts(org, lookup, child, rows, version)])
     return [f"{line}}}" for line in map(",".join, zip(*columns, strict=True))]
-
-
-def _values(name: str, item: Field, rows: list[Record]) -> list[str]:
-    key, type_name = f'"{name}":', item.type
-    if type_name in NUMBER_TYPES:
-        return [f"{key}null" if (value := row.get(name)) is None else key + number_text(value) for row in rows]
-    return [key + json_text(type_name, row.get(name)) for row in rows]
 
 
 def _parent_texts(org: Org, lookup: Field, node: _Node, rows: list[Record], version: str) -> list[str]:

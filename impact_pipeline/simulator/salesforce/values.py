@@ -7,7 +7,7 @@ each add their own ending. Null is None, and an empty text is null, because Sale
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
@@ -55,19 +55,32 @@ def kept_value(type_name: str, value: object) -> Value:
     Raises:
         ValueError: the value is not one of that field type; the message says what was expected.
     """
+    return reader_of(type_name)(value)
+
+
+def reader_of(type_name: str) -> Callable[[object], Value]:
+    """`kept_value` of one type, for columns of many values."""
+    return _READERS.get(type_name, _text)
+
+
+def _text(value: object) -> Value:
     if value is None or value == "":
-        return False if type_name == "boolean" else None
-    if type_name in ("datetime", "date", "boolean"):
-        return _READERS[type_name](value)
-    if type_name in NUMBER_TYPES:
-        return _number(value)
-    if type_name in WHOLE_TYPES:
-        return int(_number(value))
-    if type_name in ID_TYPES:
-        return full_id(str(value))
+        return None
     if isinstance(value, str):
         return value
     raise ValueError(f"expected text, got {type(value).__name__}")
+
+
+def _id(value: object) -> Value:
+    return None if value is None or value == "" else full_id(str(value))
+
+
+def _decimal(value: object) -> Value:
+    return None if value is None or value == "" else _number(value)
+
+
+def _whole(value: object) -> Value:
+    return None if value is None or value == "" else int(_number(value))
 
 
 def _number(value: object) -> Decimal:
@@ -82,7 +95,9 @@ def _number(value: object) -> Decimal:
     return number
 
 
-def _moment(value: object) -> str:
+def _moment(value: object) -> Value:
+    if value is None or value == "":
+        return None
     if not isinstance(value, str):
         raise ValueError("expected a datetime such as 2026-11-20T10:00:00.000Z")
     if len(value) == 24 and value.endswith(".000Z"):
@@ -91,13 +106,17 @@ def _moment(value: object) -> str:
     return moment_text(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
 
 
-def _day(value: object) -> str:
+def _day(value: object) -> Value:
+    if value is None or value == "":
+        return None
     if not isinstance(value, str):
         raise ValueError("expected a date such as 2026-11-20")
     return date.fromisoformat(value[:10]).isoformat()
 
 
-def _boolean(value: object) -> bool:
+def _boolean(value: object) -> Value:
+    if value is None or value == "":
+        return False
     if isinstance(value, bool):
         return value
     if isinstance(value, str) and value.lower() in ("true", "false"):
@@ -105,7 +124,14 @@ def _boolean(value: object) -> bool:
     raise ValueError("expected true or false")
 
 
-_READERS: dict[str, Callable[[object], Value]] = {"datetime": _moment, "date": _day, "boolean": _boolean}
+_READERS: Mapping[str, Callable[[object], Value]] = {
+    "datetime": _moment,
+    "date": _day,
+    "boolean": _boolean,
+    **dict.fromkeys(NUMBER_TYPES, _decimal),
+    **dict.fromkeys(WHOLE_TYPES, _whole),
+    **dict.fromkeys(ID_TYPES, _id),
+}
 
 
 @lru_cache(maxsize=65_536)
@@ -146,3 +172,24 @@ def csv_text(type_name: str, value: Value) -> str:
             return f'"{value}Z"'
         return '"' + value.replace('"', '""') + '"' if '"' in value else f'"{value}"'
     return f'"{json_text(type_name, value)}"'
+
+
+def csv_texts(type_name: str, values: Sequence[Value]) -> list[str]:
+    """`csv_text` of a whole column."""
+    if type_name == "datetime":
+        return ['""' if value is None else f'"{value}Z"' for value in values]
+    if type_name in _READERS and type_name not in ID_TYPES and type_name != "date":
+        return [csv_text(type_name, value) for value in values]
+    return [
+        '""' if value is None else f'"{value}"' if isinstance(value, str) and '"' not in value else csv_text("", value)
+        for value in values
+    ]
+
+
+def json_texts(type_name: str, values: Sequence[Value]) -> list[str]:
+    """`json_text` of a whole column."""
+    if type_name == "datetime":
+        return ["null" if value is None else f'"{value}+0000"' for value in values]
+    if type_name in _READERS:
+        return [json_text(type_name, value) for value in values]
+    return [encode_basestring(value) if isinstance(value, str) else json_text("", value) for value in values]
