@@ -253,11 +253,11 @@ def test_everything_can_be_steered_over_http(remote):
 
 def test_the_request_log_holds_no_secret(client):
     later(client.org, minutes=1)
-    client.get("query", q="SELECT Id FROM Lead")
+    client.ask("GET", "query", q="SELECT Id FROM Lead", headers={"Sforce-Call-Options": "client=test"})
 
     logged = client.site.requests[-1]
 
     assert (logged.endpoint, logged.method, logged.status) == ("query", "GET", 200)
-    assert logged.query == "q=SELECT Id FROM Lead"
+    assert (logged.query, logged.headers) == ("q=SELECT Id FROM Lead", {"sforce-call-options": "client=test"})
     token = client.session.headers["Authorization"].removeprefix("Bearer ")
     assert all(token not in repr(entry) and "secret" not in repr(entry) for entry in client.site.requests)

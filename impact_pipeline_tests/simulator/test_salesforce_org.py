@@ -12,6 +12,7 @@ from impact_pipeline.simulator.salesforce import EditError, Org, OrgFeatures, pa
 from impact_pipeline.simulator.salesforce.values import full_id
 from impact_pipeline.simulator.timeline import Timeline
 from impact_pipeline_tests.simulator.orgs import (
+    BOOK,
     DEAL,
     ENTRY,
     LEAD,
@@ -112,6 +113,7 @@ def test_a_stored_record_is_never_changed_in_place(org):
         ({"op": "create", "sobject": "Lead", "fields": {"Colour": "red"}}, "No such column 'Colour'"),
         ({"op": "create", "sobject": "Lead", "fields": {"SystemModstamp": "2026-11-20T10:00:00Z"}}, "SystemModstamp"),
         ({"op": "create", "sobject": "Lead", "fields": {"AnnualRevenue": "much"}}, "expected a number"),
+        ({"op": "update", "sobject": "Lead", "id": LEAD, "at": "2026-11-20T10:00:01Z"}, "lies after the clock's"),
         ({"op": "create", "sobject": "Lead", "colour": "red"}, "no key 'colour'"),
         ({"op": "create", "sobject": "Lead", "at": "2026-11-20T10:00:00"}, "has no zone"),
     ],
@@ -251,6 +253,16 @@ def test_a_hard_delete_leaves_nothing_but_the_delete_log(deal):
     assert [record_id for _, record_id in deal.delete_log["Opportunity"]] == [DEAL]
 
 
+def test_another_price_book_deletes_the_line_items(deal):
+    update(deal, "Opportunity", DEAL, Pricebook2Id=BOOK)
+    a_line(deal)
+
+    update(deal, "Opportunity", DEAL, Pricebook2Id=create(deal, "Pricebook2", Name="Partners"))
+
+    assert len(deal.table("OpportunityLineItem")) == 0
+    assert [record_id for _, record_id in deal.delete_log["OpportunityLineItem"]] == [LINE]
+
+
 def test_a_deleted_record_takes_no_edit(org):
     a_lead(org)
     delete(org, "Lead", LEAD)
@@ -360,7 +372,7 @@ def test_a_folder_is_loaded_with_its_types_and_its_own_fields(tmp_path):
     )
     (tmp_path / "Tier__c.csv.gz").write_bytes(gzip.compress(b"Id,Name,Rank__c\na00am0000000001AAA,Gold,5\n"))
     (tmp_path / "describe.yaml").write_text(
-        "Opportunity: {fields: {Tier__c: {type: reference, referenceTo: [Tier__c]}}}\n"
+        "Opportunity: {fields: {Tier__c: {type: reference, referenceTo: [Tier__c]}, Amount: {label: Worth}}}\n"
         "Tier__c: {label: Tier, fields: {Rank__c: {type: double, precision: 3, scale: 0}}}\n"
     )
     org = Org(Clock(START))
@@ -373,6 +385,8 @@ def test_a_folder_is_loaded_with_its_types_and_its_own_fields(tmp_path):
     assert record["ForecastCategory"] == "Closed"
     assert org.type_named("Opportunity").fields["Tier__c"].relationship_name == "Tier__r"
     assert row(org, "Tier__c", "a00am0000000001AAA")["Rank__c"] == Decimal(5)
+    amount = org.type_named("Opportunity").fields["Amount"]
+    assert (amount.label, amount.type, amount.updateable) == ("Worth", "currency", True)
     assert org.stages()["Signed"].is_won
     assert org.new_id("Tier__c").startswith("a00")
 

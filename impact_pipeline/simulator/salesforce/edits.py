@@ -191,7 +191,7 @@ def _merge(org: "Org", edit: Edit) -> None:
         _stamp(kind, table.rows[loser_id], record, edit)
         table.put(record)
         org.log_delete(edit.sobject, loser_id, edit.stamp)
-        _write_history(org, kind, str(winner["Id"]), "leadMerged", None, None, edit)
+        _write_history(org, kind, str(winner["Id"]), f"{kind.name.lower()}Merged", None, None, edit)
     _update(org, edit)
 
 
@@ -273,9 +273,21 @@ def _stamp(
 
 def _after_write(org: "Org", before: Record | None, after: Record | None, edit: Edit) -> None:
     """What a write does to other records."""
+    if edit.sobject == "Opportunity" and before and after and before.get("Pricebook2Id"):
+        _drop_lines_of_another_book(org, before, after, edit)
     if edit.sobject == "OpportunityLineItem":
         record = after or before or {}
         opportunities.roll_up(org, str(record["OpportunityId"]), edit)
+
+
+def _drop_lines_of_another_book(org: "Org", before: Record, after: Record, edit: Edit) -> None:
+    """Line items belong to one price book; a changed one deletes them all."""
+    lines = org.table("OpportunityLineItem").with_values("OpportunityId", [after["Id"]])
+    if before.get("Pricebook2Id") == after.get("Pricebook2Id") or not lines:
+        return
+    for line in lines:
+        _erase(org, org.type_named("OpportunityLineItem"), line, edit)
+    opportunities.roll_up(org, str(after["Id"]), edit)
 
 
 def _bin(org: "Org", kind: ObjectType, record: Record, edit: Edit, root: str) -> None:

@@ -80,17 +80,18 @@ def _define(org: "Org", sobject: str, declared: Mapping[str, Any], columns: list
     """Add the object's declared fields, the optional ones that the file has, and text fields for unknown columns."""
     if sobject not in org.known_names():
         org.define(_new_object(org, sobject))
-    kind, standard = org.type_named(sobject), standard_objects().get(sobject)
+    kind = org.type_named(sobject)
+    standard = standard_objects()[sobject].fields if sobject in standard_objects() else {}
+    declarations = declared.get("fields") or {}
     fields: dict[str, Field] = {}
-    for name in columns:
-        if name in kind.fields:
-            continue
-        known = standard.fields.get(name) if standard else None
-        if known is not None and known.multi_currency:
-            continue
-        fields[name] = known or parse_field(name, {"type": "string"})
-    for name, declaration in (declared.get("fields") or {}).items():
-        fields[name] = parse_field(name, declaration)
+    for name in dict.fromkeys([*columns, *declarations]):
+        known = kind.fields.get(name) or standard.get(name)
+        if name in declarations:
+            fields[name] = parse_field(name, declarations[name], known)
+        elif known is None:
+            fields[name] = parse_field(name, {"type": "string"})
+        elif not known.multi_currency:
+            fields[name] = known
     org.define(
         kind.with_fields(fields.values()).relabelled(
             label=declared.get("label") or kind.label, key_prefix=declared.get("keyPrefix") or kind.key_prefix

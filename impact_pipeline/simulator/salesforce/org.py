@@ -10,7 +10,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +80,7 @@ class Org:
         self.delete_log: dict[str, list[tuple[str, str]]] = defaultdict(list)
         self.delete_log_starts_at: datetime | None = None
         self.schema_changed_at = clock.now()
+        self._schema_told = False
         self._types: dict[str, ObjectType] = {}
         self._tables: dict[str, Table] = {}
         self._visible: dict[str, ObjectType] | None = None
@@ -144,6 +145,7 @@ class Org:
 
     def described(self, kind: ObjectType, version: str) -> dict[str, Any]:
         """The whole describe answer of an object as the integration user sees it."""
+        self._schema_told = True
         shown = kind.with_fields(self._picklists(kind))
         children = [
             {
@@ -233,6 +235,8 @@ class Org:
             if parsed.op == "create" and parsed.id is None:
                 parsed = replace(parsed, id=self.new_id(parsed.sobject))
             self.type_named(parsed.sobject)
+            if parsed.at > now:
+                raise EditError(f"at={parsed.at.isoformat()} lies after the clock's {now.isoformat()}; move it first.")
             held_until = self.locked_until(parsed.id, *parsed.loser_ids, parsed.fields.get("OpportunityId"))
             commit_at = parsed.commit_at if parsed.commit_at and parsed.commit_at > now else None
             if held_until is not None:
@@ -366,8 +370,10 @@ class Org:
             return len(live)
 
     def _schema_moved(self) -> None:
-        self._visible = None
-        self.schema_changed_at = self.clock.now()
+        """A change in the second of the last describe must still look newer than it: virtual time may stand still."""
+        earliest = self.schema_changed_at + timedelta(seconds=1) if self._schema_told else self.clock.now()
+        self._visible, self._schema_told = None, False
+        self.schema_changed_at = max(self.clock.now(), earliest)
 
 
 def _absent_fields(kind: ObjectType, features: OrgFeatures) -> list[str]:

@@ -274,16 +274,27 @@ class _Run:
                 if None not in values:
                     return table.with_values(item.name, values)
         for name in SORTED_FIELDS:
-            bounds = [
-                (comparison.operator, str(self._operand(comparison, item.type, comparison.values[0])))
-                for item, comparison in own
-                if item.name == name and comparison.operator in ("=", "<", "<=", ">", ">=")
-            ]
-            if bounds:
-                lows = [value for operator, value in bounds if operator in ("=", ">", ">=")]
-                highs = [value for operator, value in bounds if operator in ("=", "<", "<=")]
-                return table.between(name, max(lows, default=None), min(highs, default=None))
+            low, high = self._range(where, name)
+            if low is not None or high is not None:
+                return table.between(name, low, high)
         return list(table)
+
+    def _range(self, condition: Condition | None, name: str) -> tuple[str | None, str | None]:
+        """Bounds of the own field `name` that every row must keep for the condition to be true; None: no bound."""
+        if isinstance(condition, Comparison):
+            left, operator = condition.left, condition.operator
+            if not isinstance(left, Path) or len(left.parts) > 1 or self._column(left).field.name != name:
+                return None, None
+            bound = self._operand(condition, "datetime", condition.values[0])
+            low = str(bound) if bound and operator in ("=", ">", ">=") else None
+            high = str(bound) if bound and operator in ("=", "<", "<=") else None
+            return low, high
+        if condition is None or condition.operator == "NOT":
+            return None, None
+        lows, highs = zip(*(self._range(operand, name) for operand in condition.operands), strict=True)
+        if condition.operator == "AND":
+            return max(filter(None, lows), default=None), min(filter(None, highs), default=None)
+        return None if None in lows else min(lows), None if None in highs else max(highs)
 
     # Order and groups
 

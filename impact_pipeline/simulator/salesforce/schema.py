@@ -186,16 +186,20 @@ class ObjectType:
         }
 
 
-def parse_field(name: str, declaration: str | Mapping[str, Any]) -> Field:
+def parse_field(name: str, declaration: str | Mapping[str, Any], known: Field | None = None) -> Field:
     """
     A field from the short form of `standard_fields.yaml` or from describe's own keys (`describe.yaml`).
+
+    Args:
+        known: a field of that name, of which describe's keys change only what they name.
 
     Raises ValueError naming the field where a word or key is not known.
     """
     custom = name.endswith("__c")
     if isinstance(declaration, str):
         return _from_short_form(name, declaration, custom=custom)
-    return _from_describe_keys(name, declaration, custom=custom)
+    keys = _described_keys(name, declaration)
+    return replace(known, **keys) if known is not None else _from_describe_keys(name, keys, custom=custom)
 
 
 def _from_short_form(name: str, declaration: str, *, custom: bool) -> Field:
@@ -261,8 +265,9 @@ _DESCRIBE_KEYS = {
 }
 
 
-def _from_describe_keys(name: str, declaration: Mapping[str, Any], *, custom: bool) -> Field:
-    known: dict[str, Any] = {"type": "string", "custom": custom}
+def _described_keys(name: str, declaration: Mapping[str, Any]) -> dict[str, Any]:
+    """Field's attributes for describe's keys."""
+    known: dict[str, Any] = {}
     for key, value in declaration.items():
         if key == "referenceTo":
             known["reference_to"] = (value,) if isinstance(value, str) else tuple(value)
@@ -273,6 +278,12 @@ def _from_describe_keys(name: str, declaration: Mapping[str, Any], *, custom: bo
         elif key != "name":
             allowed = ", ".join(sorted([*_DESCRIBE_KEYS, "referenceTo", "picklistValues"]))
             raise ValueError(f"field {name}: the key {key!r} is not known; use one of {allowed}.")
+    return known
+
+
+def _from_describe_keys(name: str, keys: Mapping[str, Any], *, custom: bool) -> Field:
+    """A field that nothing else is known of: text, writable, with the sizes that Setup proposes."""
+    known = {"type": "string", "custom": custom, **keys}
     if not known.get("calculated"):
         known = {"createable": True, "updateable": True} | known
     if known["type"] in SIZED_IN_CHARACTERS:

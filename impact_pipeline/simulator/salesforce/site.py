@@ -7,7 +7,7 @@ The simulated Salesforce as a function from request to answer: routes, tokens, q
 import json
 import re
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -45,13 +45,14 @@ class Endpoint:
 
 @dataclass(frozen=True, kw_only=True)
 class LoggedRequest:
-    """One received request, without headers and body, so without secrets."""
+    """One received request, without body and token; `headers` are those that begin with `sforce-`, in lower case."""
 
     at: datetime
     endpoint: str
     method: str
     path: str
     query: str
+    headers: Mapping[str, str]
     status: int
 
 
@@ -211,6 +212,7 @@ class SalesforceSite:
                     method=call.method,
                     path=call.path,
                     query=query,
+                    headers={name: value for name, value in call.headers.items() if name.startswith("sforce-")},
                     status=reply.status,
                 )
             )
