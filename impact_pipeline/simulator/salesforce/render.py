@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from json.encoder import encode_basestring
 
+from impact_pipeline.simulator.salesforce.names import Column, parents_of
 from impact_pipeline.simulator.salesforce.org import Org
-from impact_pipeline.simulator.salesforce.query import Column, Found, parents_of
+from impact_pipeline.simulator.salesforce.query import Found
 from impact_pipeline.simulator.salesforce.schema import Field, ObjectType
 from impact_pipeline.simulator.salesforce.values import Record, Value, csv_texts, json_text, json_texts
 
