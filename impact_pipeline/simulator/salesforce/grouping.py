@@ -25,6 +25,7 @@ def check_grouping(query: Query) -> None:
 
 
 def groups(names: Names, rows: list[Record]) -> list[dict[str, tuple[str, Value]]]:
+    """One entry per group, shown name to (field type, value); without GROUP BY all rows are one group."""
     query = names.query
     keys = [names.reader(expression) for expression in query.group_by]
     grouped: dict[tuple[Value, ...], list[Record]] = {} if keys else {(): []}
@@ -74,6 +75,7 @@ def _aggregate(names: Names, expression: Expression, rows: list[Record]) -> Valu
 
 
 def sort_key(value: Value) -> Any:
+    """What values are ordered by: text without heed of case."""
     return value.casefold() if isinstance(value, str) else value if value is not None else 0
 
 
