@@ -1,0 +1,70 @@
+"""
+The one place where a request changes its state.
+
+Whoever wants moves lists them in the temporary table `move`; carry_out makes those whose guard still holds, each with
+its row in audit.transition, in the caller's transaction.
+"""
+
+from datetime import datetime
+
+import duckdb
+
+from impact_pipeline.outbox.states import why_illegal
+from impact_pipeline.warehouse.sql import sql_file
+
+
+class IllegalMoveError(Exception):
+    """A move that states.py does not allow; nothing was moved."""
+
+
+class LeaseLostError(Exception):
+    """Another run has taken the lane over: this one may write nothing more about it."""
+
+
+def list_moves(con: duckdb.DuckDBPyConnection) -> None:
+    """Start an empty table `move`: request_id, from_state, to_state and what the move brings; see move_table.sql."""
+    con.execute(sql_file(__file__, "move_table.sql"))
+
+
+def carry_out(
+    con: duckdb.DuckDBPyConnection,
+    *,
+    run_id: str,
+    now: datetime,
+    lane: str | None = None,
+    token: int | None = None,
+    decided_by: str | None = None,
+) -> int:
+    """
+    Make the listed moves whose request still is in `from_state`, and forget the list.
+
+    Args:
+        lane, token: the lease under which the caller acts. It is checked here, in the same transaction, and moves out
+            of `intended` are only made for requests that were intended under it.
+        decided_by: the person, where a person decided.
+
+    Returns:
+        How many moves were made. One that another run was faster with is left out.
+
+    Raises:
+        IllegalMoveError: one of them is not legal.
+        LeaseLostError: the lane's lease has another token.
+    """
+    for from_state, to_state, outcome in con.execute(
+        "select distinct from_state, to_state, outcome from move"
+    ).fetchall():
+        if why := why_illegal(from_state, to_state, outcome):
+            raise IllegalMoveError(f"{why}. This is a mistake of the program; nothing was moved.")
+    if lane is not None:
+        held = con.execute("select token, run_id from outbox.lease where lane = $lane", {"lane": lane}).fetchone()
+        if held != (token, run_id):
+            raise LeaseLostError(
+                f"run {run_id} lost the lane {lane!r} to run {held[1] if held else None}; what it had under way is "
+                "settled by reading."
+            )
+    con.execute(sql_file(__file__, "moves_in_force.sql"), {"token": token})
+    con.execute(sql_file(__file__, "move_requests.sql"), {"run_id": run_id, "now": now, "token": token})
+    con.execute(sql_file(__file__, "move_history.sql"), {"run_id": run_id, "now": now, "decided_by": decided_by})
+    counted = con.execute("select count(*) from move_in_force").fetchone()
+    con.execute("delete from move")
+    return int(counted[0]) if counted else 0

@@ -1,0 +1,177 @@
+"""
+conversions.* → outbox.request: what is to be told, each with the exact body that will leave.
+
+Set-based and in the caller's transaction. A body may change until its first intent; from then on it is frozen.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import duckdb
+
+from impact_pipeline.outbox.moves import carry_out, list_moves
+from impact_pipeline.outbox.settings import OutboxSettings
+from impact_pipeline.warehouse.sql import quote_identifier, sql_file
+
+# Columns of conversions.conversion and conversions.item that are ours and not impact.com's. EventTypeCode is sent, so
+# ActionTrackerId is not: what happens when both are sent and disagree is not documented.
+OUR_COLUMNS = frozenset(
+    (
+        *("event_id", "change_id", "object", "Id", "event", "type_kind", "event_at", "amount", "item_count"),
+        *("config_hash", "mapped_at", "ActionTrackerId"),
+    )
+)
+OUR_ITEM_COLUMNS = frozenset({"event_id", "item_number", "amount"})
+FIRST_PARAMETERS = ("CampaignId", "EventTypeCode", "EventDate", "OrderId")
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueueCounts:
+    """
+    What a call of enqueue did, in requests.
+
+    Args:
+        reopened: withdrawn before, wanted again.
+        key_taken: conversions left out because another event's request has their key.
+        corrections_left_out: wanted states that can't be told: locked, at the limit, or refused before.
+    """
+
+    queued: int = 0
+    refreshed: int = 0
+    reopened: int = 0
+    withdrawn: int = 0
+    key_taken: int = 0
+    corrections_queued: int = 0
+    corrections_withdrawn: int = 0
+    corrections_left_out: int = 0
+
+
+def enqueue(con: duckdb.DuckDBPyConnection, settings: OutboxSettings, *, run_id: str, now: datetime) -> QueueCounts:
+    """
+    Bring outbox.request to what conversions.* wants; a second call without news writes nothing.
+
+    Args:
+        now: UTC.
+    """
+    list_moves(con)
+    con.execute(sql_file(__file__, "queue_sendable.sql"))
+    con.execute(body_sql(_columns(con, "conversion"), _columns(con, "item")))
+    con.execute(sql_file(__file__, "queue_withdraw.sql"))
+    withdrawn = carry_out(con, run_id=run_id, now=now)
+    refreshed = _number(con, sql_file(__file__, "queue_refresh.sql"))
+    con.execute(sql_file(__file__, "queue_reopen.sql"), {"now": now})
+    reopened = carry_out(con, run_id=run_id, now=now)
+    newest = _number(con, "select coalesce(max(request_id), 0) from outbox.request")
+    queued = _number(con, sql_file(__file__, "queue_new.sql"), {"run_id": run_id, "now": now})
+    con.execute(sql_file(__file__, "queue_history.sql"), {"run_id": run_id, "now": now, "newest": newest})
+    key_taken = _number(con, sql_file(__file__, "queue_key_taken.sql"))
+    corrections = queue_corrections(con, settings, run_id=run_id, now=now)
+    return QueueCounts(
+        queued=queued,
+        refreshed=refreshed,
+        reopened=reopened,
+        withdrawn=withdrawn,
+        key_taken=key_taken,
+        corrections_queued=corrections[0],
+        corrections_withdrawn=corrections[1],
+        corrections_left_out=corrections[2],
+    )
+
+
+def queue_corrections(
+    con: duckdb.DuckDBPyConnection, settings: OutboxSettings, *, run_id: str, now: datetime
+) -> tuple[int, int, int]:
+    """
+    Bring the corrections to what conversions.wanted asks for, against what was told and what impact.com shows.
+
+    An action that was seen since the last call gives its waiting correction a body, so sending calls this too.
+
+    Returns:
+        How many corrections were queued, withdrawn and left out.
+    """
+    list_moves(con)
+    con.execute(
+        sql_file(__file__, "correction_wanted.sql"),
+        {"now": now, "corrections_maximum": settings.corrections_maximum},
+    )
+    con.execute(sql_file(__file__, "correction_withdraw.sql"))
+    withdrawn = carry_out(con, run_id=run_id, now=now)
+    con.execute(sql_file(__file__, "correction_refresh.sql"))
+    newest = _number(con, "select coalesce(max(request_id), 0) from outbox.request")
+    queued = _number(
+        con,
+        sql_file(__file__, "correction_new.sql"),
+        {"run_id": run_id, "now": now, "correct_after": settings.correct_after},
+    )
+    con.execute(sql_file(__file__, "queue_history.sql"), {"run_id": run_id, "now": now, "newest": newest})
+    left_out = _number(con, "select count(*) from correction where left_out is not null")
+    return queued, withdrawn, left_out
+
+
+def body_sql(columns: list[str], item_columns: list[str]) -> str:
+    """
+    The statement that makes the bodies of all sendable conversions that were never intended, in table `body`.
+
+    Args:
+        columns, item_columns: those of conversions.conversion and conversions.item, in their order.
+
+    A parameter that is null is left out. DuckDB's url_encode keeps only the unreserved characters of RFC 3986.
+    """
+    parameters = [name for name in FIRST_PARAMETERS if name in columns]
+    parameters += [name for name in columns if name not in OUR_COLUMNS and name not in parameters]
+    pieces = [f"'{name}=' || url_encode(c.{quote_identifier(name)})" for name in parameters]
+    item_pieces = [
+        f"{_numbered(name)} || '=' || url_encode(i.{quote_identifier(name)})"
+        for name in item_columns
+        if name not in OUR_ITEM_COLUMNS
+    ]
+    return f"""\
+create or replace temp table body as
+with
+items as (
+    select i.event_id,
+           string_agg(concat_ws('&',
+               {_lines(item_pieces, 15)}), '&' order by i.item_number) as items
+      from conversions.item as i
+      join sendable as s using (event_id)
+     where not s.is_frozen
+     group by i.event_id),
+bodies as (
+    select c.event_id,
+           concat_ws('&',
+               {_lines(pieces, 15)},
+               n.items) as payload
+      from conversions.conversion as c
+      join sendable as s using (event_id)
+      left join items as n using (event_id)
+     where not s.is_frozen)
+select event_id, payload, sha256(payload) as payload_sha256
+  from bodies
+"""
+
+
+def _numbered(name: str) -> str:
+    """The SQL of an item parameter's name with its number: ItemSku → ItemSku1, ItemText_3 → ItemText1_3."""
+    stem, separator, rest = name.partition("_")
+    return f"'{stem}' || i.item_number" + (f" || '_{rest}'" if separator else "")
+
+
+def _lines(pieces: list[str], indent: int) -> str:
+    return (",\n" + " " * indent).join(pieces)
+
+
+def _columns(con: duckdb.DuckDBPyConnection, table: str) -> list[str]:
+    """The columns that the table has by now: a mapping that uses more parameters adds theirs."""
+    rows = con.execute(
+        "select column_name from duckdb_columns() "
+        "where schema_name = 'conversions' and table_name = $table and database_name = current_database() "
+        "order by column_index",
+        {"table": table},
+    ).fetchall()
+    return [str(name) for (name,) in rows]
+
+
+def _number(con: duckdb.DuckDBPyConnection, sql: str, values: dict[str, Any] | None = None) -> int:
+    row = con.execute(sql, values or {}).fetchone()
+    return int(row[0]) if row else 0

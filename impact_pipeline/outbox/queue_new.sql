@@ -1,0 +1,27 @@
+-- What     queues conversions that have no request yet and whose key nobody has
+-- Reads    body, sendable, conversions.conversion, outbox.request
+-- Writes   outbox.request
+-- Grain    one row per event; of two events with one key the older
+-- Binds    $run_id varchar, $now timestamptz
+insert into outbox.request
+       (Type, event_id, object, Id, event, CampaignId, ActionTrackerId, EventTypeCode, OrderId, CustomerId,
+        has_click_id, EventDate, event_at, CurrencyCode, amount, item_count, payload, payload_sha256, config_hash,
+        state, due_at, run_id, created_at)
+select 'Conversion', c.event_id, c.object, c.Id, c.event, c.CampaignId, c.ActionTrackerId, c.EventTypeCode, c.OrderId,
+       c.CustomerId, c.ClickId is not null, c.EventDate, c.event_at, c.CurrencyCode, c.amount, c.item_count,
+       b.payload, b.payload_sha256, c.config_hash,
+       'ready', $now, $run_id, $now
+  from body as b
+  join conversions.conversion as c using (event_id)
+  join sendable as s using (event_id)
+ where s.request_id is null
+   and not exists (
+           select 1
+             from outbox.request as o
+            where o.Type = 'Conversion'
+              and (o.CampaignId, o.ActionTrackerId, o.OrderId) = (c.CampaignId, c.ActionTrackerId, c.OrderId)
+              and o.state <> 'withdrawn')
+qualify row_number() over (
+            partition by c.CampaignId, c.ActionTrackerId, c.OrderId
+            order by c.event_at, c.event_id) = 1
+ order by c.event_at, c.event_id

@@ -1,0 +1,24 @@
+-- What     gives requests that were never intended the body that their conversion has by now
+-- Reads    body, conversions.conversion
+-- Writes   outbox.request
+-- Grain    one row per request whose body differs
+update outbox.request as r
+   set payload = b.payload,
+       payload_sha256 = b.payload_sha256,
+       CustomerId = c.CustomerId,
+       has_click_id = c.ClickId is not null,
+       EventDate = c.EventDate,
+       event_at = c.event_at,
+       CurrencyCode = c.CurrencyCode,
+       amount = c.amount,
+       item_count = c.item_count,
+       config_hash = c.config_hash
+  from body as b
+  join conversions.conversion as c using (event_id)
+ where r.event_id = b.event_id
+   and r.Type = 'Conversion'
+   and r.state in ('ready', 'withdrawn')
+   and r.intended_at is null
+   and r.OrderId = c.OrderId
+   and r.EventTypeCode = c.EventTypeCode
+   and r.payload_sha256 is distinct from b.payload_sha256
