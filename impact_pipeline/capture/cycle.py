@@ -25,6 +25,7 @@ from impact_pipeline.capture.extraction import (
 from impact_pipeline.capture.fields import Description, description
 from impact_pipeline.capture.objects import ObjectPlan, plan_objects
 from impact_pipeline.capture.progress import CapturedObject, Progress, begin_first_load, progress
+from impact_pipeline.capture.reading import Reader
 from impact_pipeline.capture.salesforce.client import SalesforceClient
 from impact_pipeline.capture.salesforce.errors import UnknownObject
 from impact_pipeline.capture.soql import datetime_literal
@@ -63,6 +64,8 @@ def capture_cycle(
     wanted: Mapping[str, Iterable[str]],
     *,
     optional: Iterable[str] = (),
+    filters: Mapping[str, str] | None = None,
+    reread: Iterable[str] = (),
     run_id: str,
     staging: Path,
     clock: Callable[[], datetime],
@@ -77,6 +80,8 @@ def capture_cycle(
     Args:
         wanted: object → names of fields and paths through references.
         optional: objects that may be absent from the org.
+        filters: object → SOQL condition that its records have to meet, over fields that never change.
+        reread: objects to read in full besides, because formula fields move no stamp.
         staging: folder for the files on their way; what is in it is private and removed.
         clock: our own time, UTC, for what is recorded. Windows follow Salesforce's.
         account_sid: impact.com's side of the binding, with `campaign_id`.
@@ -86,14 +91,20 @@ def capture_cycle(
         CaptureBusy: another run is capturing.
         SalesforceError: what was committed before stays, and the next cycle goes on there.
     """
-    options = options or CaptureOptions()
+    options, due = options or CaptureOptions(), frozenset(reread)
     with _lane(warehouse, run_id, clock, options.wait_seconds) as token, staging_folder(staging) as folder:
         run = Run(
             warehouse=warehouse,
-            client=client,
             run_id=run_id,
             token=token,
-            folder=folder,
+            reader=Reader(
+                client=client,
+                folder=folder,
+                notes=staging,
+                rows_per_piece=options.rows_per_piece,
+                bulk_from_rows=options.bulk_from_rows,
+                poll_seconds=options.poll_seconds,
+            ),
             clock=clock,
             options=options,
             on_captured=on_captured,
@@ -109,6 +120,7 @@ def capture_cycle(
             cycle_id=datetime_literal(until),
             until=until,
             field_sets={},
+            filters=filters or {},
             started_at=started_at,
             calls_recorded=calls,
         )
@@ -118,8 +130,9 @@ def capture_cycle(
         for name, plan in plans.items():
             extraction.read_new(plan, reached[name])
         # What is new comes first: a full reading may spend the rest of the day's requests.
-        for name, fields in added.items():
-            extraction.read_in_full(plans[name], fields)
+        for name, plan in plans.items():
+            if name in added or name in due:
+                extraction.read_in_full(plan, added.get(name, ()))
     return CycleReport(
         cycle_id=extraction.cycle_id,
         until=until,

@@ -4,11 +4,10 @@ One object's windows: read piece by piece, each piece committed with its cursor 
 No connection to the warehouse is open while Salesforce is being read.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import duckdb
 
@@ -16,8 +15,7 @@ from impact_pipeline.capture import tables
 from impact_pipeline.capture.load import LoadContext, load_rows, mark_deleted, unproven_deletions
 from impact_pipeline.capture.objects import ObjectPlan
 from impact_pipeline.capture.progress import BEGINNING, CapturedObject, Progress, record
-from impact_pipeline.capture.reading import ROWS_PER_PIECE, Piece, pieces, rows_by_id
-from impact_pipeline.capture.salesforce.client import SalesforceClient
+from impact_pipeline.capture.reading import BULK_FROM_ROWS, ROWS_PER_PIECE, Piece, Reader
 from impact_pipeline.capture.salesforce.errors import DeleteLogTooShort, LocatorLost
 from impact_pipeline.capture.soql import datetime_literal, within
 from impact_pipeline.capture.staging import StagedRows
@@ -44,12 +42,16 @@ class CaptureOptions:
     How to read; the defaults are right for any org.
 
     Args:
+        bulk_from_rows: a query of at least so many rows becomes a bulk job.
+        poll_seconds: first pause between two looks at a bulk job.
         wait_seconds: how long another run's lease is waited for; a killed run's ends by itself.
     """
 
     lag: timedelta = LAG
     overlap: timedelta = OVERLAP
     rows_per_piece: int = ROWS_PER_PIECE
+    bulk_from_rows: int = BULK_FROM_ROWS
+    poll_seconds: float = 2.0
     wait_seconds: float = LEASE_SECONDS + 15
 
 
@@ -60,16 +62,15 @@ class Run:
 
     Args:
         token: of the lease on the lane; every transaction renews it.
-        folder: private, for the files on their way.
+        reader: asks Salesforce and stages what it answers.
         clock: our own time, UTC.
         on_captured: told of each window once it is committed.
     """
 
     warehouse: Warehouse
-    client: SalesforceClient
     run_id: str
     token: int
-    folder: Path
+    reader: Reader
     clock: Callable[[], datetime]
     options: CaptureOptions
     on_captured: Callable[[CapturedObject], None]
@@ -91,6 +92,7 @@ class Extraction:
     Args:
         until: the bound that they share.
         field_sets: object → number of its set of fields.
+        filters: object → SOQL condition over fields that never change.
         captured: the rows of audit.extraction written so far.
         deletions_unknown: objects whose deletions before a time the log no longer tells.
         calls_recorded: requests of the client that a row of audit.extraction already counts.
@@ -100,6 +102,7 @@ class Extraction:
     cycle_id: str
     until: datetime
     field_sets: dict[str, int]
+    filters: Mapping[str, str]
     started_at: datetime
     calls_recorded: int
     captured: list[CapturedObject] = field(default_factory=list)
@@ -115,9 +118,9 @@ class Extraction:
         window = next_window(cursor, self.until, self.run.options.overlap)
         self._read(plan, _Reading(after=window.after, until=window.until), reached, cursor)
 
-    def read_in_full(self, plan: ObjectPlan, fields_added: tuple[str, ...]) -> None:
-        """Read every record once more, because fields are captured for the first time. Moves no cursor."""
-        self._read(plan, _Reading(until=self.until, fields_added=fields_added), None, self.until)
+    def read_in_full(self, plan: ObjectPlan, fields_added: tuple[str, ...] = ()) -> None:
+        """Read every record once more: fields are captured for the first time, or move no stamp. Moves no cursor."""
+        self._read(plan, _Reading(until=self.until, purpose="full", fields_added=fields_added), None, self.until)
 
     def _read(self, plan: ObjectPlan, reading: "_Reading", reached: Progress | None, cursor: datetime) -> datetime:
         """Read and commit piece by piece; where the cursor then stands."""
@@ -125,16 +128,11 @@ class Extraction:
         after = cursor if reading.is_first_load and cursor > BEGINNING else reading.after
         while True:
             try:
-                for piece in pieces(
-                    self.run.client,
-                    plan,
-                    reading.conditions(plan, after),
-                    until=reading.until,
-                    folder=self.run.folder,
-                    rows_per_piece=self.run.options.rows_per_piece,
-                ):
-                    cursor = self._commit(plan, reading, reached, piece, cursor)
-                    after = piece.reached or after
+                conditions = reading.conditions(plan, after, self.filters.get(plan.name))
+                with closing(self.run.reader.pieces(plan, conditions, until=reading.until)) as pieces:
+                    for piece in pieces:
+                        cursor = self._commit(plan, reading, reached, piece, cursor)
+                        after = piece.reached or after
                 return cursor
             except LocatorLost:
                 failures += 1
@@ -144,12 +142,13 @@ class Extraction:
     def _commit(
         self, plan: ObjectPlan, reading: "_Reading", reached: Progress | None, piece: Piece, cursor: datetime
     ) -> datetime:
-        is_last = piece.reached is None
-        asks_deletions = is_last and reading.asks_deletions and plan.description.tells_deletes
+        asks_deletions = piece.is_last and reading.asks_deletions and plan.description.tells_deletes
         deletions = self._deletions(plan, reached, piece) if asks_deletions and reached else _Deletions()
         staged = [piece.staged, *deletions.staged]
-        cursor = max(cursor, min(piece.reached or reading.until, reading.until))
-        quota = self.run.client.quota
+        client = self.run.reader.client
+        quota = client.quota
+        if piece.is_last or piece.reached is not None:
+            cursor = max(cursor, min(piece.reached or reading.until, reading.until))
         with self.run.transaction() as con:
             context = LoadContext(
                 captured_at=self.run.clock(),
@@ -159,12 +158,12 @@ class Extraction:
             )
             versions = load_rows(con, plan, staged, context)
             versions += mark_deleted(con, plan, deletions.proven, context)
-            if is_last:
+            if piece.is_last:
                 tables.note_present(con, plan.name, reading.fields_added)
             captured = CapturedObject(
                 cycle_id=self.cycle_id,
                 object=plan.name,
-                method="rest",
+                method=piece.method,
                 purpose=reading.purpose,
                 window_after=reading.after,
                 window_until=reading.until,
@@ -174,11 +173,11 @@ class Extraction:
                 versions_written=versions,
                 deletes_seen=deletions.seen,
                 latest_date_covered=deletions.covered,
-                api_calls=self.run.client.api_calls - self.calls_recorded,
+                api_calls=client.api_calls - self.calls_recorded,
                 quota_used=None if quota is None else quota.used,
                 quota_max=None if quota is None else quota.maximum,
                 fields_missing=plan.missing,
-                fields_added=reading.fields_added if is_last else (),
+                fields_added=reading.fields_added if piece.is_last else (),
                 run_id=self.run.run_id,
                 started_at=self.started_at,
                 finished_at=self.run.clock(),
@@ -198,7 +197,7 @@ class Extraction:
 
         The log also names records that were restored since, so each is looked up before it counts as deleted.
         """
-        client = self.run.client
+        client = self.run.reader.client
         start = reached.latest_date_covered or reached.first_until - self.run.options.overlap
         if self.until - start < SHORTEST_DELETE_WINDOW:
             return _Deletions()
@@ -219,7 +218,7 @@ class Extraction:
                 named = unproven_deletions(con, plan.name, named)
         if not named:
             return _Deletions(covered=covered)
-        staged, found = rows_by_id(client, plan, named, folder=self.run.folder)
+        staged, found = self.run.reader.rows_by_id(plan, named)
         proven = tuple(record_id for record_id in named if record_id not in found)
         return _Deletions(staged=(staged,), proven=proven, seen=len(named), covered=covered)
 
@@ -230,26 +229,27 @@ class _Reading:
 
     until: datetime
     after: datetime | None = None
+    purpose: str = "window"
     is_first_load: bool = False
     fields_added: tuple[str, ...] = ()
 
     @property
-    def purpose(self) -> str:
-        return "full" if self.fields_added else "window"
-
-    @property
     def asks_deletions(self) -> bool:
-        return not self.is_first_load and not self.fields_added
+        return self.purpose == "window" and not self.is_first_load
 
-    def conditions(self, plan: ObjectPlan, after: datetime | None) -> list[str]:
+    def conditions(self, plan: ObjectPlan, after: datetime | None, only: str | None) -> list[str]:
         """
         The first load takes everything that was created before its bound, as it is now. A bound on the stamp would
         leave out what was edited after it, and the next window would take that for records that became visible.
         """
         about = plan.description
         until_field = "CreatedDate" if self.is_first_load and "CreatedDate" in about.fields else about.cursor_field
-        bound = within(until_field, Window(after=None, until=self.until))
-        return bound if after is None else [f"{about.cursor_field} >= {datetime_literal(after)}", *bound]
+        conditions = within(until_field, Window(after=None, until=self.until))
+        if after is not None:
+            conditions.append(f"{about.cursor_field} >= {datetime_literal(after)}")
+        if only is not None:
+            conditions.append(f"({only})")
+        return conditions
 
 
 @dataclass(frozen=True, kw_only=True)

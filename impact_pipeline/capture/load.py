@@ -15,8 +15,9 @@ from impact_pipeline.capture.fields import Field
 from impact_pipeline.capture.objects import ObjectPlan
 from impact_pipeline.capture.staging import StagedRows
 from impact_pipeline.capture.tables import column_types, growing_sets, table, typed_columns, version_table
-from impact_pipeline.warehouse.sql import quote_identifier, sql_file
+from impact_pipeline.warehouse.sql import quote_identifier, quote_literal, sql_file
 
+LONGEST_ROW_BYTES = 16 * 1024 * 1024
 # Ids of 15 characters get the three that make them safe where case is lost (Salesforce's object reference, Id).
 _ID_MACRO = """
 create or replace temp macro salesforce_id(id) as
@@ -65,7 +66,7 @@ def load_rows(
     types = column_types(con, plan.name)
     columns = typed_columns(types, plan)
     con.execute(_ID_MACRO)
-    _read_text(con, staged, plan)
+    _read_text(con, [rows for rows in staged if rows.row_count], plan)
     _refuse_unreadable(con, plan, columns)
     has_deleted = "IsDeleted" in plan.field_names
     con.execute(
@@ -131,21 +132,28 @@ def mark_deleted(con: duckdb.DuckDBPyConnection, plan: ObjectPlan, ids: Sequence
 
 def _read_text(con: duckdb.DuckDBPyConnection, staged: Sequence[StagedRows], plan: ObjectPlan) -> None:
     """Put the text of all files into temp table capture_text, in the order of reading."""
-    first = staged[0]
-    if any((rows.columns, rows.is_csv) != (first.columns, first.is_csv) for rows in staged):
-        raise ValueError(f"{plan.name}: files of one load have different columns.")
-    kinds = ", ".join(f"{_text(name)}: 'VARCHAR'" for name in first.columns)
-    if first.is_csv:
-        reader = (
-            f"read_csv($files, auto_detect = false, header = true, delim = ',', quote = '\"', escape = '\"', "
-            f"columns = {{{kinds}}}, max_line_size = 16777216)"
+    columns = ", ".join(f"{_q(name)} varchar" for name in plan.field_names)
+    con.execute(f"create or replace temp table capture_text ({columns})")
+    for rows in staged:
+        kinds = ", ".join(f"{quote_literal(name)}: 'VARCHAR'" for name in rows.columns)
+        if rows.is_csv:
+            reader = (
+                "read_csv($files, auto_detect = false, header = true, delim = ',', new_line = '\\n', quote = '\"', "
+                f"escape = '\"', columns = {{{kinds}}}, max_line_size = {LONGEST_ROW_BYTES})"
+            )
+        else:
+            reader = (
+                f"read_json($files, format = 'newline_delimited', columns = {{{kinds}}}, "
+                f"maximum_object_size = {LONGEST_ROW_BYTES})"
+            )
+        text = sql_file(__file__, "load_text.sql").format(
+            columns=_list([_q(name) for name in rows.columns]), reader=reader
         )
-    else:
-        reader = f"read_json($files, format = 'newline_delimited', columns = {{{kinds}}})"
-    con.execute(
-        sql_file(__file__, "load_text.sql").format(columns=_list([_q(name) for name in first.columns]), reader=reader),
-        {"files": [str(rows.path) for rows in staged if rows.row_count]},
-    )
+        con.execute(text, {"files": [str(rows.path)]})
+    expected = sum(rows.row_count for rows in staged)
+    read = con.execute("select count(*) from capture_text").fetchall()[0][0]
+    if read != expected:
+        raise ValueError(f"{plan.name}: {expected} rows came, but {read} could be read. Nothing of them was committed.")
 
 
 def _refuse_unreadable(con: duckdb.DuckDBPyConnection, plan: ObjectPlan, columns: list[tuple[Field, str]]) -> None:
@@ -213,10 +221,6 @@ def _columns(types: dict[str, str]) -> str:
 
 def _list(parts: list[str], indent: int = 7) -> str:
     return (",\n" + " " * indent).join(parts)
-
-
-def _text(name: str) -> str:
-    return "'" + name.replace("'", "''") + "'"
 
 
 _q = quote_identifier

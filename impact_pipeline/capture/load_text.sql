@@ -1,7 +1,8 @@
--- What     takes the staged rows as they came, each value as text
+-- What     takes staged rows as they came, each value as text
 -- Writes   temp table capture_text, in the order of reading
 -- Grain    one row per row that Salesforce sent
 -- Binds    $files varchar[]
-create or replace temp table capture_text as
+insert into capture_text
+       ({columns})
 select {columns}
   from {reader}

@@ -1,23 +1,29 @@
 """
 One query → staged files, in pieces that can be committed one after the other.
 
-Rows come in the order of the cursor field. So a piece that ends at some stamp has all that was stamped before it, and
-its last stamp is an honest cursor: a reading that breaks off goes on there.
+By REST the rows come in the order of the cursor field. So a piece that ends at some stamp has all that was stamped
+before it, and its last stamp is an honest cursor: a reading that breaks off goes on there. A bulk job has no order; it
+moves the cursor only at its end, and a run that was killed finds the job again.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from impact_pipeline.capture.objects import ObjectPlan
-from impact_pipeline.capture.salesforce.client import SalesforceClient
-from impact_pipeline.capture.salesforce.errors import LocatorLost
-from impact_pipeline.capture.soql import groups_of_ids, one_of, select
+from impact_pipeline.capture.salesforce.bulk import BulkQuery
+from impact_pipeline.capture.salesforce.client import Page, SalesforceClient
+from impact_pipeline.capture.salesforce.errors import BulkFailed, BulkRefused, LocatorLost
+from impact_pipeline.capture.soql import fits_url, groups_of_ids, one_of, select
 from impact_pipeline.capture.staging import StagedRows, stage_rows
 
 ROWS_PER_PIECE = 50_000
+# By REST a page of 2,000 rows is a request; a job is half a dozen, whatever its size.
+BULK_FROM_ROWS = 20_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,67 +32,112 @@ class Piece:
     Rows of a query that can be committed together.
 
     Args:
-        reached: everything before this stamp has been read; None at the end of the query.
-        deleted: Ids of the rows that say of themselves that they are deleted.
+        reached: everything before this stamp has been read; None where only the end of the query is a bound.
+        is_last: the query is answered in full.
+        deleted: Ids of the rows that say of themselves that they are deleted, as far as that was looked at.
     """
 
     staged: StagedRows
-    reached: datetime | None
-    deleted: frozenset[str]
+    method: str
+    is_last: bool
+    reached: datetime | None = None
+    deleted: frozenset[str] = frozenset()
 
 
-def pieces(
-    client: SalesforceClient,
-    plan: ObjectPlan,
-    conditions: Sequence[str],
-    *,
-    until: datetime,
-    folder: Path,
-    rows_per_piece: int = ROWS_PER_PIECE,
-) -> Iterator[Piece]:
+@dataclass(frozen=True, kw_only=True)
+class Reader:
     """
-    The rows that meet the conditions, ordered by the cursor field, in pieces; the last one may be empty.
+    Reads whole queries of any size.
 
-    Raises:
-        LocatorLost: records are missing from the pages. Pieces handed out before are good nevertheless.
+    Args:
+        folder: private, for the files.
+        notes: folder where bulk jobs are remembered for a later run.
+        rows_per_piece: by REST; a bulk job's pages are pieces as they are.
+        bulk_from_rows: a query of at least so many rows becomes a bulk job.
+        poll_seconds: first pause between two looks at a bulk job.
     """
-    cursor_field = plan.description.cursor_field
-    soql = select(plan.name, plan.field_names, conditions=conditions, order_by=(cursor_field, "Id"))
-    order = _Order(cursor_field, until)
-    held: list[dict[str, Any]] = []
-    ids: set[str] = set()
-    total = 0
-    for page in client.query_pages(soql, include_deleted=True):
-        order.see(page.rows)
-        held += page.rows
-        ids.update(str(row["Id"]) for row in page.rows)
-        total = page.total
-        if len(held) >= rows_per_piece and len(ids) < total and order.reached is not None:
-            yield _piece(held, plan, folder, order.reached)
-            held = []
-    if len(ids) < total:
-        raise LocatorLost(f"query of {plan.name}: {len(ids)} records came of {total} announced.")
-    yield _piece(held, plan, folder, None)
 
+    client: SalesforceClient
+    folder: Path
+    notes: Path
+    rows_per_piece: int = ROWS_PER_PIECE
+    bulk_from_rows: int = BULK_FROM_ROWS
+    poll_seconds: float = 2.0
 
-def rows_by_id(
-    client: SalesforceClient, plan: ObjectPlan, ids: Sequence[str], *, field: str = "Id", folder: Path
-) -> tuple[StagedRows, frozenset[str]]:
-    """The rows whose `field` is one of `ids`, also from the Recycle Bin, staged; and their own Ids."""
-    rows: list[dict[str, Any]] = []
-    for group in groups_of_ids(ids):
-        soql = select(plan.name, plan.field_names, conditions=(one_of(field, group),))
-        for page in client.query_pages(soql, include_deleted=True):
-            rows += page.rows
-    return stage_rows(folder, rows, plan.field_names), frozenset(str(row["Id"]) for row in rows)
+    def pieces(self, plan: ObjectPlan, conditions: Sequence[str], *, until: datetime) -> Generator[Piece]:
+        """
+        The rows that meet the conditions, the records in the Recycle Bin included; the last piece may be empty.
 
+        Raises:
+            LocatorLost: records are missing from the pages. Pieces handed out before are good nevertheless.
+        """
+        ordered = select(
+            plan.name, plan.field_names, conditions=conditions, order_by=(plan.description.cursor_field, "Id")
+        )
+        pages = None
+        if fits_url(ordered, self.client.domain_url):
+            pages = self.client.query_pages(ordered, include_deleted=True)
+            first = next(pages)
+            if first.total < self.bulk_from_rows:
+                yield from self._by_rest(plan, chain((first,), pages), until)
+                return
+        try:
+            # Without an order Salesforce can cut the job into parts that run side by side.
+            yield from self._by_bulk(plan, select(plan.name, plan.field_names, conditions=conditions))
+        except (BulkRefused, BulkFailed):
+            if pages is None:
+                raise
+            yield from self._by_rest(plan, self.client.query_pages(ordered, include_deleted=True), until)
 
-def _piece(rows: list[dict[str, Any]], plan: ObjectPlan, folder: Path, reached: datetime | None) -> Piece:
-    return Piece(
-        staged=stage_rows(folder, rows, plan.field_names),
-        reached=reached,
-        deleted=frozenset(str(row["Id"]) for row in rows if row.get("IsDeleted") is True),
-    )
+    def _by_rest(self, plan: ObjectPlan, pages: Iterable[Page], until: datetime) -> Generator[Piece]:
+        order = _Order(plan.description.cursor_field, until)
+        held: list[dict[str, Any]] = []
+        ids: set[str] = set()
+        total = 0
+        for page in pages:
+            order.see(page.rows)
+            held += page.rows
+            ids.update(str(row["Id"]) for row in page.rows)
+            total = page.total
+            if len(held) >= self.rows_per_piece and len(ids) < total:
+                yield self._staged(plan, held, reached=order.reached)
+                held = []
+        if len(ids) < total:
+            raise LocatorLost(f"query of {plan.name}: {len(ids)} records came of {total} announced.")
+        yield self._staged(plan, held, is_last=True)
+
+    def _staged(
+        self, plan: ObjectPlan, rows: list[dict[str, Any]], *, reached: datetime | None = None, is_last: bool = False
+    ) -> Piece:
+        return Piece(
+            staged=stage_rows(self.folder, rows, plan.field_names),
+            method="rest",
+            is_last=is_last,
+            reached=reached,
+            deleted=frozenset(str(row["Id"]) for row in rows if row.get("IsDeleted") is True),
+        )
+
+    def _by_bulk(self, plan: ObjectPlan, soql: str) -> Iterator[Piece]:
+        query = BulkQuery(
+            client=self.client,
+            soql=soql,
+            columns=plan.field_names,
+            note=self.notes / f"bulk-{plan.name}.json",
+            poll_seconds=self.poll_seconds,
+        )
+        with closing(query.pages(self.folder)) as pages:
+            for page in pages:
+                staged = StagedRows(path=page.path, columns=page.columns, row_count=page.row_count, is_csv=True)
+                yield Piece(staged=staged, method="bulk", is_last=page.is_last)
+
+    def rows_by_id(self, plan: ObjectPlan, ids: Sequence[str]) -> tuple[StagedRows, frozenset[str]]:
+        """The records of these Ids that Salesforce still has, also in the Recycle Bin, staged; and their Ids."""
+        rows: list[dict[str, Any]] = []
+        for group in groups_of_ids(ids):
+            soql = select(plan.name, plan.field_names, conditions=(one_of("Id", group),))
+            for page in self.client.query_pages(soql, include_deleted=True):
+                rows += page.rows
+        return stage_rows(self.folder, rows, plan.field_names), frozenset(str(row["Id"]) for row in rows)
 
 
 class _Order:

@@ -22,8 +22,8 @@ class StagedRows:
     Rows of one object in one file.
 
     Args:
-        columns: names of the fields in the file; in CSV, in the order of its columns.
-        is_csv: CSV of a bulk job, else newline-delimited JSON.
+        columns: names of the fields in the file; in CSV in its order.
+        is_csv: CSV of a bulk job with a header, else newline-delimited JSON.
     """
 
     path: Path

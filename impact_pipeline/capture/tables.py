@@ -7,7 +7,7 @@ import duckdb
 
 from impact_pipeline.capture.fields import Field
 from impact_pipeline.capture.objects import ObjectPlan
-from impact_pipeline.warehouse.sql import quote_identifier
+from impact_pipeline.warehouse.sql import quote_identifier, quote_literal
 
 _OURS = {
     "_is_deleted": ("BOOLEAN", "Whether the record is deleted in Salesforce."),
@@ -133,8 +133,7 @@ def _comment_field(con: duckdb.DuckDBPyConnection, target: str, object_name: str
 
 
 def _comment(con: duckdb.DuckDBPyConnection, what: str, text: str) -> None:
-    quoted = text.replace("'", "''")
-    con.execute(f"comment on {what} is '{quoted}'")
+    con.execute(f"comment on {what} is {quote_literal(text)}")
 
 
 def _describe(con: duckdb.DuckDBPyConnection, plan: ObjectPlan, now: datetime) -> None:

@@ -190,7 +190,7 @@ def login_error(status: int, body: str, *, host: str) -> SalesforceError:
         return WrongCredential(
             f"{said}. Too many logins in an hour; wait, and look for other users of the app.", code=error
         )
-    if error == "unsupported_grant_type" or "client credentials" in said.lower():
+    if error == "unsupported_grant_type" or "no client credentials user" in said.lower():
         return WrongCredential(
             f"{said}. Enable the flow on the External Client App and give it a Run As user.", code=error
         )
