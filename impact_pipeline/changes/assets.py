@@ -1,0 +1,50 @@
+"""raw.* → changes.change, as Dagster shows it."""
+
+from collections.abc import Iterable
+
+import dagster as dg
+
+from impact_pipeline.changes.compare import find_changes
+from impact_pipeline.changes.watched import watched_objects
+from impact_pipeline.config.resource import ConfigResource
+from impact_pipeline.warehouse.assets import WRITER_POOL, bars, count_table, table_metadata
+from impact_pipeline.warehouse.cycles import newest_cycle
+from impact_pipeline.warehouse.resource import ClockResource, WarehouseResource
+
+CHANGE = dg.AssetKey(["changes", "change"])
+
+
+def change_asset(objects: Iterable[str]) -> dg.AssetsDefinition:
+    """The asset changes.change, made from the captured `objects`."""
+
+    @dg.asset(
+        key=CHANGE,
+        group_name="changes",
+        kinds={"duckdb"},
+        deps=[dg.AssetKey(["raw", name]) for name in objects],
+        pool=WRITER_POOL,
+        description=(
+            "One row per change: a difference of values between two versions of a record, or a passage that its "
+            "history tells. A new stamp on equal values is no change, and the first load is a baseline."
+        ),
+    )
+    def change(
+        warehouse: WarehouseResource, config: ConfigResource, clock: ClockResource
+    ) -> dg.MaterializeResult[None]:
+        watched = watched_objects(config.load())
+        with warehouse.warehouse().transaction() as con:
+            cycle_id = newest_cycle(con)
+            counts = find_changes(con, watched, cycle_id=cycle_id, now=clock.now())
+            shown = table_metadata(con, *CHANGE.path)
+        found = sorted(counts.by_kind.items())
+        return dg.MaterializeResult(
+            metadata=shown
+            | {
+                "cycle_id": cycle_id,
+                "changes_found": counts.total,
+                "by_kind": count_table(["object", "kind", "count"], [(*key, count) for key, count in found]),
+                "chart": bars([(" ".join(key), count) for key, count in found]),
+            }
+        )
+
+    return change

@@ -1,0 +1,65 @@
+"""changes.* → conversions.*, as Dagster shows it: one step that answers every change and maps what is to be sent."""
+
+import dagster as dg
+
+from impact_pipeline.changes.assets import CHANGE
+from impact_pipeline.config.resource import ConfigResource
+from impact_pipeline.conversions.decide import decide
+from impact_pipeline.warehouse.assets import WRITER_POOL, bars, count_table, table_metadata
+from impact_pipeline.warehouse.cycles import binding, newest_cycle
+from impact_pipeline.warehouse.resource import ClockResource, WarehouseResource
+
+DECISION = dg.AssetKey(["conversions", "decision"])
+CONVERSION = dg.AssetKey(["conversions", "conversion"])
+ITEM = dg.AssetKey(["conversions", "item"])
+_ABOUT = {
+    DECISION: (
+        "What became of each change for each event: send, correct, hold or skip, with a reason code. Append-only; "
+        "conversions.current_decision shows the newest."
+    ),
+    CONVERSION: "One row per event to be sent: impact.com's parameters as text, exactly as they leave.",
+    ITEM: "The items of each conversion, numbered from 1.",
+}
+
+
+@dg.multi_asset(
+    specs=[
+        dg.AssetSpec(key=key, deps=[CHANGE], group_name="conversions", kinds={"duckdb"}, description=about)
+        for key, about in _ABOUT.items()
+    ],
+    pool=WRITER_POOL,
+    name="decide",
+)
+def decisions(
+    context: dg.AssetExecutionContext, warehouse: WarehouseResource, config: ConfigResource, clock: ClockResource
+):  # type: ignore[no-untyped-def]
+    with warehouse.warehouse().transaction() as con:
+        bound, cycle_id = binding(con), newest_cycle(con)
+        counts = decide(
+            con,
+            config.load(),
+            cycle_id=cycle_id,
+            run_id=context.run_id,
+            now=clock.now(),
+            campaign_id=bound.campaign_id,
+            organization_id=bound.organization_id,
+        )
+        shown = {key: table_metadata(con, *key.path) for key in _ABOUT}
+        standing = con.execute(
+            "select object, event, decision, reason, count(*) from conversions.current_decision "
+            "where decision <> 'skip' group by all order by all"
+        ).fetchall()
+    written = sorted(counts.by_answer.items())
+    names = ["object", "event", "decision", "reason", "count"]
+    shown[DECISION] |= {
+        "cycle_id": cycle_id,
+        "decisions_written": counts.total,
+        "written": count_table(names, [(*key, count) for key, count in written]),
+        "standing": count_table(names, standing),
+        "chart": bars([(f"{event}: {decision}, {reason}", count) for (_, event, decision, reason), count in written]),
+    }
+    for key, metadata in shown.items():
+        yield dg.MaterializeResult(asset_key=key, metadata=metadata)
+
+
+assets = [decisions]
