@@ -89,7 +89,7 @@ select e.*,
        end, false) as is_open,
        -- The times at which the answers above may change by themselves. Rows under way are looked at every time.
        least(case when ended_at + action_wait >= now and class = 'unconfirmed' then ended_at + action_wait end,
-             case when LockingDate > now and live_count > 0 then LockingDate end,
+             next_locking_at,
              case when LockingDate - lock_warning > now and class = 'correction_open' then LockingDate - lock_warning end)
            as next_look_at
   from explained as e

@@ -70,7 +70,7 @@ joined as (
            case when e.key is null then null when r.request_id is not null then r.amount else e.amount end as expected_amount,
            r.amount as sent_amount,
            a.amount as impact_amount, a.payout as impact_payout, a.Currency as impact_currency, a.action_ids,
-           a.MediaPartnerId, a.LockingDate, a.CreationDate,
+           a.MediaPartnerId, a.LockingDate, a.next_locking_at, a.CreationDate,
            coalesce(a.is_locked, false) as is_locked,
            a.EventDate as impact_event_date,
            a.origin,

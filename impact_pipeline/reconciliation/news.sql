@@ -5,6 +5,7 @@
 create or replace temp table news as
 select (select coalesce(max(decision_id), -1) from conversions.decision) as decision_id,
        (select coalesce(max(transition_id), -1) from audit.transition) as transition_id,
+       (select count(*) from audit.action) as action_count,
        (select max(observed_at) from audit.action) as observed_at,
        (select max(wanted_at) from conversions.wanted) as wanted_at,
        (select count(*) from reconciliation.erased_key) as erased_count,

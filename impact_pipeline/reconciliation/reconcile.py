@@ -2,8 +2,8 @@
 Expected events, requests and actions → reconciliation.*: each key in exactly one class, totals that balance.
 
 The comparison takes up the keys with news since the last one and those whose time has come (a wait that ended, an
-action that locked); other rows stay as they are, so its cost follows what changed. Each .sql file here is one question, asked
-in the order of `QUESTIONS`; the answers live in temporary tables until the differing rows are written.
+action that locked); other rows stay as they are, so its cost follows what changed. Each .sql file here is one question,
+asked in the order of `QUESTIONS`; the answers live in temporary tables until the differing rows are written.
 """
 
 import hashlib

@@ -1,7 +1,7 @@
 -- What     the Conversions under the keys looked at, and which one stands for its key and for its event
 -- Reads    scope, outbox.request, audit.transition, audit.current_submission
 -- Writes   conversion_request (temporary)
--- Grain    one row per Conversion of an event that has a request under a key looked at
+-- Grain    one row per Conversion of an event that has, or claims, a key looked at
 create or replace temp table conversion_request as
 with
 keyed as (
@@ -11,7 +11,7 @@ keyed as (
 own as (
     select *
       from keyed
-     where event_id in (select event_id from keyed where key in (select key from scope))),
+     where 'event/' || event_id in (select key from scope)),
 sent_before as (
     -- A second report of ours can be the first one's echo only if an earlier one may have arrived.
     select k.key

@@ -5,13 +5,13 @@
 create or replace temp table scope as
 with
 seen as (
-    select decision_id, transition_id,
+    select decision_id, transition_id, action_count,
            coalesce(observed_at, '-infinity') as observed_at,
            coalesce(wanted_at, '-infinity') as wanted_at
       from reconciliation.cursor
      where not (select is_full from setting)
      union all
-    select -1, -1, '-infinity'::timestamptz, '-infinity'::timestamptz
+    select -1, -1, -1, '-infinity'::timestamptz, '-infinity'::timestamptz
       from setting
      where is_full),
 due as (
@@ -47,18 +47,26 @@ decided as (
       from conversions.current_decision as d
       join event_type as t using (EventTypeCode), setting as s
      where d.carries),
+decided_ever as (
+    -- An event may leave a key: the row of the old one changes too.
+    select s.campaign_id || '/' || t.ActionTrackerId || '/' || d.OrderId as key
+      from conversions.decision as d
+      join event_type as t using (EventTypeCode), setting as s
+     where d.carries
+       and d.event_id in (select event_id from news)),
 touched as (
     select key from due
      union
     select key from requested where event_id in (select event_id from news)
      union
-    select key from decided where event_id in (select event_id from news)
+    select key from decided_ever
      union
     select key from reconciliation.conversion_status where event_id in (select event_id from news)
      union
     select coalesce(CampaignId || '/' || ActionTrackerId || '/' || nullif(Oid, ''), 'action/' || action_id)
       from audit.action
      where observed_at >= (select observed_at from seen)
+       and (select count(*) from audit.action) > (select action_count from seen)
      union
     select 'event/' || event_id from news)
 select key from touched where key is not null

@@ -80,6 +80,7 @@ comment on column reconciliation.erased_key.erased_at is 'When. UTC.';
 create table reconciliation.cursor (
     decision_id     bigint not null,
     transition_id   bigint not null,
+    action_count    bigint not null,
     observed_at     timestamptz,
     wanted_at       timestamptz,
     erased_count    bigint not null,
@@ -87,6 +88,7 @@ create table reconciliation.cursor (
 comment on table reconciliation.cursor is 'One row: how far the other tables have been looked at. The next comparison takes up only what came after, and what has become due.';
 comment on column reconciliation.cursor.decision_id is 'Newest decision.';
 comment on column reconciliation.cursor.transition_id is 'Newest move of a request.';
+comment on column reconciliation.cursor.action_count is 'Number of observations of actions.';
 comment on column reconciliation.cursor.observed_at is 'Newest observation of an action. UTC.';
 comment on column reconciliation.cursor.wanted_at is 'Newest wanted correction. UTC.';
 comment on column reconciliation.cursor.erased_count is 'Number of erased keys.';
