@@ -31,6 +31,7 @@ from impact_pipeline.capture.salesforce.errors import UnknownObject
 from impact_pipeline.capture.soql import datetime_literal
 from impact_pipeline.capture.staging import staging_folder
 from impact_pipeline.capture.windows import upper_bound
+from impact_pipeline.config.load import Config
 from impact_pipeline.warehouse import lease
 from impact_pipeline.warehouse.binding import bind
 from impact_pipeline.warehouse.connection import Warehouse
@@ -59,6 +60,41 @@ class CycleReport:
 
 
 def capture_cycle(
+    warehouse: Warehouse,
+    client: SalesforceClient,
+    config: Config,
+    *,
+    reread: Iterable[str] = (),
+    run_id: str,
+    staging: Path,
+    clock: Callable[[], datetime],
+    account_sid: str,
+    campaign_id: str,
+    on_captured: Callable[[CapturedObject], None] = lambda captured: None,
+) -> CycleReport:
+    """Capture what a configuration needs; see `capture_objects`."""
+    return capture_objects(
+        warehouse,
+        client,
+        config.capture_set(),
+        optional=config.optional_objects(),
+        filters={
+            name: about.declared.capture_filter
+            for name, about in config.objects.items()
+            if about.declared.capture_filter is not None
+        },
+        reread=reread,
+        run_id=run_id,
+        staging=staging,
+        clock=clock,
+        account_sid=account_sid,
+        campaign_id=campaign_id,
+        options=CaptureOptions(lag=config.pipeline.capture.lag, overlap=config.pipeline.capture.overlap),
+        on_captured=on_captured,
+    )
+
+
+def capture_objects(
     warehouse: Warehouse,
     client: SalesforceClient,
     wanted: Mapping[str, Iterable[str]],
@@ -196,7 +232,7 @@ def _lane(warehouse: Warehouse, run_id: str, clock: Callable[[], datetime], wait
             token = lease.acquire(con, LANE, run_id, clock(), LEASE_SECONDS)
         if token is None:
             raise CaptureBusy(
-                f"Another run has been capturing for the {wait_seconds:.0f} s that this one waited. Let it end, or stop it."
+                f"Another run captured all the {wait_seconds:.0f} s that this one waited. Let it end, or stop it."
             )
         return token
 

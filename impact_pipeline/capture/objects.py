@@ -123,3 +123,49 @@ def _target(reference: Field) -> str | None:
     if len(reference.reference_to) == 1:
         return reference.reference_to[0]
     return _PREFERRED_TARGET if _PREFERRED_TARGET in reference.reference_to else None
+
+
+# What a relationship of a standard object leads to; custom ones follow from their names.
+_STANDARD_TARGETS: Mapping[str, str] = {
+    "account": "Account",
+    "campaign": "Campaign",
+    "contact": "Contact",
+    "convertedaccount": "Account",
+    "convertedcontact": "Contact",
+    "convertedopportunity": "Opportunity",
+    "createdby": "User",
+    "lastmodifiedby": "User",
+    "manager": "User",
+    "opportunity": "Opportunity",
+    "owner": "User",
+    "pricebook2": "Pricebook2",
+    "pricebookentry": "PricebookEntry",
+    "primarycampaign": "Campaign",
+    "product2": "Product2",
+    "recordtype": "RecordType",
+    "reportsto": "Contact",
+}
+
+
+def expected_objects(wanted: Mapping[str, Iterable[str]]) -> list[str]:
+    """
+    The objects that a cycle will read, as far as names tell it without asking Salesforce, sorted.
+
+    A cycle may find that a custom relationship leads elsewhere than its name says; describe decides then.
+    """
+    names = set(wanted)
+    for start, fields in wanted.items():
+        for path in fields:
+            at = start
+            for step in path.split(".")[:-1]:
+                at = _expected_target(step, at)
+                names.add(at)
+    return sorted(names)
+
+
+def _expected_target(relationship: str, at: str) -> str:
+    if relationship.lower() in ("parent", "masterrecord"):
+        return at
+    if relationship.lower().endswith("__r"):
+        return f"{relationship[:-3]}__c"
+    return _STANDARD_TARGETS.get(relationship.lower(), relationship)

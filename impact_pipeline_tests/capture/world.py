@@ -12,7 +12,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from impact_pipeline.capture.cycle import CycleReport, capture_cycle
+from impact_pipeline.capture.cycle import CycleReport, capture_objects
 from impact_pipeline.capture.extraction import CaptureOptions
 from impact_pipeline.capture.progress import CapturedObject
 from impact_pipeline.capture.salesforce.client import SalesforceClient
@@ -115,7 +115,7 @@ class World:
         if settle:
             self.advance(minutes=2)
         self._runs += 1
-        return capture_cycle(
+        return capture_objects(
             self.warehouse,
             client or self.client(),
             wanted,
