@@ -11,7 +11,7 @@ from datetime import datetime
 
 import duckdb
 
-from impact_pipeline.changes.history import HistorySource
+from impact_pipeline.config.history import HistorySource
 from impact_pipeline.warehouse.sql import quote_identifier, sql_file
 
 # They move without a change that anybody made to the record's content (Salesforce REST API guide, system fields).
@@ -87,7 +87,9 @@ def find_changes(
 def difference_sql(name: str, columns: list[str]) -> str:
     """The statement that compares the new versions of object `name`, whose captured fields are `columns`."""
     compared = [field for field in columns if field not in SYSTEM_FIELDS and not field.startswith("_")]
-    common = _list([f"list_contains(n.fields, '{f}') and list_contains(p.fields, '{f}') as {_q('c_' + f)}" for f in compared])
+    common = _list(
+        [f"list_contains(n.fields, '{f}') and list_contains(p.fields, '{f}') as {_q('c_' + f)}" for f in compared]
+    )
     differs = {f: f"(c.{_q('c_' + f)} and n.{_q(f)} is distinct from p.{_q(f)})" for f in compared}
     structs = _list(
         [

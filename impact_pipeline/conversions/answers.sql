@@ -84,9 +84,9 @@ select s.change_id, s.object, s.Id, s.event, s.role, s.kind,
        s.event_key,
        s.entry_number as entry,
        s.event_id,
-       (s.trigger_answer = 'fire' and split_part(s.verdict, ' ', 1) in ('send', 'hold'))
-       or s.verdict = 'skip before_go_live'
-       or (s.trigger_answer = 'skip' and s.place = 1 and s.stands is null) as carries,
+       coalesce(s.trigger_answer = 'fire' and split_part(s.verdict, ' ', 1) in ('send', 'hold')
+                or s.verdict = 'skip before_go_live'
+                or (s.trigger_answer = 'skip' and s.place = 1 and s.stands is null), false) as carries,
        s.event_at,
        s.EventTypeCode,
        case when s.issue.code is distinct from 'personal_data' then s.entry_order_id end as OrderId,

@@ -5,56 +5,17 @@ A fact is what the data say: does the condition hold, did a watched field differ
 facts is said by triggers.sql and answers.sql, which know no object.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from impact_pipeline.changes.history import HistorySource
-from impact_pipeline.config.expressions import Expression
-from impact_pipeline.config.templates import FieldPath
-from impact_pipeline.conversions.relations import Captured, Joins, Typed, UnknownPath
+from impact_pipeline.config.expressions import Expression, FieldPath
+from impact_pipeline.config.history import HistorySource
+from impact_pipeline.config.load import Config, EventConfig, ObjectConfig, RuleConfig
+from impact_pipeline.config.templates import paths
+from impact_pipeline.conversions.moments import history_joins, moment_column, require_captured
+from impact_pipeline.conversions.relations import Captured, Joins
 from impact_pipeline.conversions.values import text
 from impact_pipeline.warehouse.sql import quote_identifier, quote_literal, sql_file
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rule:
-    """One line of `after`: what a later change of a reported record asks for."""
-
-    changed: tuple[str, ...]
-    deleted: bool
-    when: Expression | None
-    do: str
-    code: str | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Trigger:
-    """
-    One event of one object, as its file declares it, with the program's defaults filled in.
-
-    Args:
-        history: the history object whose rows decide entries, or None.
-        once_per: fields beside the Id that make the business event another one.
-        mapped_fields: fields of the object that the mapping uses.
-        go_live_at: as configured; None: the time of the first load.
-    """
-
-    object: str
-    event: str
-    scope: Expression | None
-    consent: Expression | None
-    created: bool
-    updated: tuple[str, ...]
-    history: HistorySource | None
-    when: Expression | None
-    once_per: tuple[str, ...]
-    re_entry: str
-    rules: tuple[Rule, ...]
-    mapped_fields: frozenset[str]
-    go_live_at: datetime | None
-    hold_expires: timedelta | None
-    max_event_age: timedelta | None
-
 
 # An edit within the first minute is part of creating a record: the stamps of one save and its automation differ so little.
 EDIT_MARGIN_SECONDS = 60
@@ -62,106 +23,129 @@ EDIT_MARGIN_SECONDS = 60
 HISTORY_PATIENCE_CYCLES = 2
 
 
-def fact_sql(triggers: list[Trigger], captured: Captured, *, organization_id: str, time_zone: str) -> str:
+def fact_sql(
+    config: Config, about: ObjectConfig, captured: Captured, *, organization_id: str, first_load_until: datetime
+) -> str:
     """
     The statement that makes temporary table fact from temporary table pair, for the events of one object.
 
+    Args:
+        first_load_until: go-live where none is configured.
+
     Raises:
-        UnknownPath: an expression names a field that was not captured.
+        UnknownPath: an expression names a field that was not captured, or a history is not tracked.
     """
-    name = triggers[0].object
-    histories = list({t.history.object: t.history for t in triggers if t.history is not None}.values())
-    columns = [f for f in captured.types[name] if captured.has(name, f)]
-    branches = [_branch(trigger, captured, organization_id, time_zone) for trigger in triggers]
+    name = about.name
+    histories = list(dict.fromkeys(h for event in about.events.values() for h in event.histories))
+    require_captured(captured, histories)
+    columns = list(captured.types[name])
+    compiler = _Compiler(config, about, captured, organization_id, first_load_until)
     return sql_file(__file__, "facts.sql").format(
-        moment_columns=_lines([f"{_moment(captured, histories, f, 'v', 'h')} as {_q(f)}" for f in columns]),
-        before_columns=_lines([f"{_moment(captured, histories, f, 'p', 'g')} as {_q(f)}" for f in columns]),
-        version_table=f"raw.{_q(name + '_version')}",
-        history_joins=_history_joins(captured, histories),
-        passed=_passed(captured, histories),
-        branches="\nunion all by name\n".join(branches),
-    )
-
-
-def _branch(trigger: Trigger, captured: Captured, organization_id: str, time_zone: str) -> str:
-    now = Joins(captured=captured, object_name=trigger.object, root="m", prefix="a")
-    then = Joins(captured=captured, object_name=trigger.object, root="b", prefix="z")
-
-    def at_moment(path: FieldPath) -> str:
-        return (then if path.before else now).column(path.parts, optional=path.optional).sql
-
-    def one_step_back(path: FieldPath) -> str:
-        return then.column(path.parts, optional=path.optional).sql
-
-    def render(expression: Expression | None, column: object, otherwise: str = "true") -> str:
-        return otherwise if expression is None else f"({expression.render(column)})"  # type: ignore[arg-type]
-
-    history = trigger.history
-    once = [text(now.column((f,)), time_zone) for f in trigger.once_per if f != "Id"]
-    watched = [f for f in trigger.updated if f != "items"]
-    rules = [
-        f"when {_rule_matches(rule, render(rule.when, at_moment))} "
-        f"then {{'do': {quote_literal(rule.do)}, 'code': {quote_literal(rule.code) if rule.code else 'null'}}}"
-        for rule in trigger.rules
-    ]
-    key = " || '|' || ".join(
-        [quote_literal(organization_id), quote_literal(trigger.object), "{id}", quote_literal(trigger.event)]
-        + [f"coalesce({piece}, '')" for piece in once]
-    )
-    field = history.field if history else ""
-    stage_time = (
-        'm."LastStageChangeDate"' if captured.has(trigger.object, "LastStageChangeDate") and history else "null"
-    )
-    values = {
-        "in_scope": render(trigger.scope, at_moment),
-        "was_in_scope": render(trigger.scope, one_step_back),
-        "condition_holds": render(trigger.when, at_moment),
-        "held_before": render(_without_before(trigger.when), one_step_back) if trigger.when else "true",
-        "has_when": _bool(trigger.when is not None),
-        "watched": f"list_has_any(m.fields, {_names(watched)})" if watched else "false",
-        "by_history": _bool(history is not None),
-        "history_field_changed": f"list_contains(m.fields, {quote_literal(field)})" if history else "false",
-        "history_caught_up": _caught_up(history) if history else "false",
-        "history_patience": str(HISTORY_PATIENCE_CYCLES),
-        "is_first_passage": _bool(history is not None and history.old_value is None)
-        + " and m.kind = 'history' and m.previous_history_id is null",
-        "created_on": _bool(trigger.created),
-        "updated_on": _bool(bool(trigger.updated)),
-        "edited_before_seen": f'm."LastModifiedDate" >= m."CreatedDate" + interval {EDIT_MARGIN_SECONDS} second',
-        "consents": render(trigger.consent, at_moment),
-        "event_at": f"case when m.kind = 'updated' and list_contains(m.fields, {quote_literal(field)}) "
-        f"then coalesce({stage_time}, m.occurred_at) else m.occurred_at end",
-        "created_date": 'm."CreatedDate"',
-        "event_key": f"md5({key.format(id='m.Id')})",
-        "alias_keys": f"list_transform(coalesce(l.losers, []), lambda loser: md5({key.format(id='loser')}))",
-        "rule": f"case {' '.join(rules)} end" if rules else "null::struct(\"do\" varchar, code varchar)",
-        "touches_mapping": f"list_has_any(m.fields, {_names(sorted(trigger.mapped_fields))})",
-        "re_entry": quote_literal(trigger.re_entry),
-        "go_live_at": _instant(trigger.go_live_at),
-        "hold_expires": _interval(trigger.hold_expires),
-        "max_event_age": _interval(trigger.max_event_age),
-    }
-    return sql_file(__file__, "facts_of_event.sql").format(
-        object=quote_literal(trigger.object),
-        event=quote_literal(trigger.event),
-        table=f"raw.{_q(trigger.object)}",
-        values=_lines([f"{sql} as {name}" for name, sql in values.items()]),
-        losers=(
-            'select "MasterRecordId" as survivor, list("Id") as losers '
-            f'from raw.{_q(trigger.object)} where "MasterRecordId" is not null group by all'
-            if captured.has(trigger.object, "MasterRecordId")
-            else "select null::varchar as survivor, []::varchar[] as losers where false"
+        moment_columns=_lines(
+            [f"{moment_column(captured, histories, f, f'v.{_q(f)}', 'h', 'value')} as {_q(f)}" for f in columns]
         ),
-        joins="\n  ".join([*now.sql, *then.sql]),
+        before_columns=_lines(
+            [f"{moment_column(captured, histories, f, f'p.{_q(f)}', 'g', 'old_value')} as {_q(f)}" for f in columns]
+        ),
+        version_table=f"raw.{_q(name + '_version')}",
+        history_joins=history_joins(histories),
+        earlier_joins=history_joins(histories, earlier=True),
+        passed=_passed(histories),
+        branches="\nunion all by name\n".join(compiler.branch(event) for event in about.events.values()),
     )
 
 
-def _without_before(expression: Expression | None) -> Expression | None:
-    # `before.X` on the version before has no answer: what held then is asked of the version before as it stood.
-    return expression
+class _Compiler:
+    """The facts of one object's events."""
+
+    def __init__(
+        self, config: Config, about: ObjectConfig, captured: Captured, organization_id: str, first_load_until: datetime
+    ) -> None:
+        self.pipeline = config.pipeline
+        self.about = about
+        self.captured = captured
+        self.organization_id = organization_id
+        self.first_load_until = first_load_until
+
+    def branch(self, event: EventConfig) -> str:
+        name, declared = self.about.name, event.declared
+        now = Joins(captured=self.captured, object_name=name, root="m", prefix="a")
+        then = Joins(captured=self.captured, object_name=name, root="b", prefix="z")
+
+        def at_moment(path: FieldPath) -> str:
+            return (then if path.before else now).column(path.parts, optional=path.optional).sql
+
+        def one_step_back(path: FieldPath) -> str:
+            # before.X has no answer one step further back; the value that it was compared with stands in.
+            return then.column(path.parts, optional=path.optional).sql
+
+        history_fields = [history.field for history in event.histories]
+        once = [
+            text(now.column((field,)), self.pipeline.program.time_zone) for field in declared.once_per if field != "Id"
+        ]
+        key = " || '|' || ".join(
+            [quote_literal(self.organization_id), quote_literal(name), "<id>", quote_literal(event.name)]
+            + [f"coalesce({piece}, '')" for piece in once]
+        )
+        watched = [field for field in declared.updated if field != "items"]
+        rules = [
+            f"when {_rule_matches(rule, _condition(rule.when, at_moment))} "
+            f"then {{'do': {quote_literal(rule.do)}, 'code': {quote_literal(rule.code) if rule.code else 'null::varchar'}}}"
+            for rule in event.rules
+        ]
+        mapped = sorted({path.parts[0] for t in event.conversion.values() for path in paths(t) if not path.first_lead})
+        stage_time = 'm."LastStageChangeDate"' if self.captured.has(name, "LastStageChangeDate") else "null"
+        history_changed = f"list_has_any(m.fields, {_names(history_fields)})"
+        values = {
+            "in_scope": _condition(self.about.scope, at_moment),
+            "was_in_scope": _condition(self.about.scope, one_step_back),
+            "condition_holds": _condition(event.when, at_moment),
+            "held_before": _condition(event.when, one_step_back),
+            "has_when": _bool(event.when is not None),
+            "watched": f"list_has_any(m.fields, {_names(watched)})",
+            "by_history": _bool(bool(event.histories)),
+            "history_field_changed": history_changed,
+            "history_caught_up": " and ".join(_caught_up(history) for history in event.histories) or "false",
+            "history_patience": str(HISTORY_PATIENCE_CYCLES),
+            "is_first_passage": "m.kind = 'history' and m.previous_history_id is null and "
+            + _bool(any(history.old_value is None for history in event.histories)),
+            "created_on": _bool(declared.created),
+            "updated_on": _bool(bool(declared.updated)),
+            "edited_before_seen": f'm."LastModifiedDate" >= m."CreatedDate" + interval {EDIT_MARGIN_SECONDS} second',
+            "consents": _condition(self.about.consent, at_moment),
+            "event_at": f"case when m.kind = 'updated' and {history_changed} "
+            f"then coalesce({stage_time}, m.occurred_at) else m.occurred_at end",
+            "created_date": 'm."CreatedDate"',
+            "event_key": f"md5({key.replace('<id>', 'm.Id')})",
+            "alias_keys": f"list_transform(coalesce(l.losers, []), lambda loser: md5({key.replace('<id>', 'loser')}))",
+            "rule": f"case {' '.join(rules)} end" if rules else 'null::struct("do" varchar, code varchar)',
+            "touches_mapping": f"list_has_any(m.fields, {_names(mapped)})",
+            "re_entry": quote_literal(declared.re_entry),
+            "go_live_at": _instant(self.pipeline.go_live_at),
+            "go_live": _instant(self.pipeline.go_live_at or self.first_load_until),
+            "hold_expires": _interval(self.pipeline.hold_expires),
+            "max_event_age": _interval(self.pipeline.max_event_age),
+        }
+        return sql_file(__file__, "facts_of_event.sql").format(
+            object=quote_literal(name),
+            event=quote_literal(event.name),
+            table=f"raw.{_q(name)}",
+            values=_lines([f"{sql} as {column}" for column, sql in values.items()]),
+            losers=(
+                f'select "MasterRecordId" as survivor, list("Id") as losers from raw.{_q(name)} '
+                'where "MasterRecordId" is not null group by all'
+                if self.captured.has(name, "MasterRecordId")
+                else "select null::varchar as survivor, []::varchar[] as losers where false"
+            ),
+            joins="\n  ".join([*now.sql, *then.sql]),
+        )
 
 
-def _rule_matches(rule: Rule, when: str) -> str:
+def _condition(expression: Expression | None, column: Callable[[FieldPath], str]) -> str:
+    return "true" if expression is None else f"({expression.render(column)})"
+
+
+def _rule_matches(rule: RuleConfig, when: str) -> str:
     parts = []
     if rule.deleted:
         parts.append("m.kind = 'deleted'")
@@ -178,39 +162,13 @@ def _rule_matches(rule: Rule, when: str) -> str:
     return " and ".join(parts)
 
 
-def _moment(captured: Captured, histories: list[HistorySource], field: str, version: str, history: str) -> str:
-    plain = f"{version}.{_q(field)}"
-    whens = []
-    for number, source in enumerate(histories):
-        alias = f"{history}{number}"
-        if source.old_value is None:
-            if field in source.overlay and captured.has(source.object, field):
-                whens.append(f'when {alias}."Id" is not null then {alias}.{_q(field)}')
-        elif field == source.field:
-            column = source.value if history == "h" else source.old_value
-            whens.append(f"when {alias}.\"Id\" is not null then {alias}.{_q(column)}")
-    return f"case {' '.join(whens)} else {plain} end" if whens else plain
-
-
-def _history_joins(captured: Captured, histories: list[HistorySource]) -> str:
-    lines = []
-    for number, source in enumerate(histories):
-        if source.object not in captured.types:
-            raise UnknownPath(f"{source.object}, which tells the history of {source.field}, was not captured")
-        table = f"raw.{_q(source.object)}"
-        earlier = "c.previous_history_id" if source.old_value is None else "c.history_id"
-        lines.append(f'left join {table} as h{number} on h{number}."Id" = c.history_id')
-        lines.append(f'left join {table} as g{number} on g{number}."Id" = {earlier}')
-    return "\n      ".join(lines)
-
-
-def _passed(captured: Captured, histories: list[HistorySource]) -> str:
+def _passed(histories: list[HistorySource]) -> str:
     parts = [
         f"select {_q(source.parent)} as id, {quote_literal(source.field)} as field, {_q(source.value)}::varchar as value, "
-        f"\"CreatedDate\" as passed_at from raw.{_q(source.object)}"
-        + (f" where \"Field\" = {quote_literal(source.field)}" if source.old_value else "")
+        f'"CreatedDate" as passed_at from raw.{_q(source.object)} '
+        f"where {_q(source.parent)} in (select Id from moment)"
+        + (f' and "Field" = {quote_literal(source.field)}' if source.old_value else "")
         for source in histories
-        if source.object in captured.types
     ]
     nothing = "select null::varchar as id, null::varchar as field, null::varchar as value, null::timestamptz as passed_at where false"
     return "\n    union all ".join(parts or [nothing])

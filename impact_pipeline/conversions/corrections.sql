@@ -51,7 +51,7 @@ reported as (
                   group by event_id) as i using (event_id)),
 newest as (
     select c.change_id, c.event,
-           m.amount, m.CurrencyCode, m.item_count,
+           m.amount, m.CurrencyCode,
            coalesce(i.items, []) as items
       from carried as c
       join mapped as m on m.change_id = c.carrier_id and m.event = c.event

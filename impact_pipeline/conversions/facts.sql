@@ -27,7 +27,7 @@ before as (
       join changes.change as c using (change_id)
       join {version_table} as p on p."_version_id" = case when c.kind = 'history' then c.version_id
                                                           else c.previous_version_id end
-      {history_joins}),
+      {earlier_joins}),
 passed as (
     {passed})
 {branches}

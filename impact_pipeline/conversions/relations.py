@@ -81,7 +81,7 @@ class Joins:
                 raise UnknownPath(f"{object_name} has no captured field {path[-1]}")
         except UnknownPath:
             if optional:
-                return Typed(sql="null", type="VARCHAR")
+                return Typed(sql="null::varchar", type="VARCHAR")
             raise
         return Typed(sql=f"{alias}.{quote_identifier(path[-1])}", type=self.captured.types[object_name][path[-1]])
 

@@ -21,6 +21,7 @@ answered as (
                when f.kind = 'appeared' then 'skip appeared'
                when f.in_scope is distinct from true then 'skip out_of_scope'
 
+               when f.kind = 'history' and not f.history_field_changed then 'skip not_watched'
                when f.kind = 'history' then
                    case when f.is_first_passage and not f.created_on then 'skip not_enabled'
                         when not f.is_first_passage and not f.watched then 'skip not_enabled'

@@ -19,9 +19,7 @@ def acquire(con: duckdb.DuckDBPyConnection, lane: str, run_id: str, now: datetim
     return None if row is None else int(row[0])
 
 
-def renew(
-    con: duckdb.DuckDBPyConnection, lane: str, run_id: str, token: int, now: datetime, seconds: float
-) -> bool:
+def renew(con: duckdb.DuckDBPyConnection, lane: str, run_id: str, token: int, now: datetime, seconds: float) -> bool:
     """Prolong the lease; False when somebody else took the lane over. An expired lease that nobody took is still ours."""
     row = con.execute(
         "update outbox.lease set renewed_at = $now, expires_at = $expires_at "

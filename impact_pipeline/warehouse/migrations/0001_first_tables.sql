@@ -267,6 +267,7 @@ create table conversions.conversion (
     item_count   integer not null,
     config_hash  varchar not null,
     mapped_at    timestamptz not null,
+    content_md5  varchar,
     CampaignId varchar, ActionTrackerId varchar, EventTypeCode varchar, EventDate varchar, OrderId varchar,
     ClickId varchar, CustomerId varchar, CurrencyCode varchar);
 comment on table conversions.conversion is 'One row per event to be sent: the parameters in impact.com''s names, as text exactly as they leave. A mapping that uses more parameters adds their columns.';
@@ -281,6 +282,7 @@ comment on column conversions.conversion.amount is 'Money in it: sum of the item
 comment on column conversions.conversion.item_count is 'Rows in conversions.item.';
 comment on column conversions.conversion.config_hash is 'The configuration that mapped it.';
 comment on column conversions.conversion.mapped_at is 'When it was mapped last; after the first intent it stays as it is. UTC.';
+comment on column conversions.conversion.content_md5 is 'Digest of all parameters and items: tells whether a newer mapping differs.';
 comment on column conversions.conversion.CampaignId is 'Program.';
 comment on column conversions.conversion.ActionTrackerId is 'Id of the event type in impact.com (not sent beside EventTypeCode).';
 comment on column conversions.conversion.EventTypeCode is 'Code of the event type.';

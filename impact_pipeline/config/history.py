@@ -46,3 +46,12 @@ def field_history(object_name: str, field: str) -> HistorySource:
         old_value="OldValue",
         overlay=(field,),
     )
+
+
+def sources(object_name: str, kind: str | None, fields: tuple[str, ...]) -> tuple[HistorySource, ...]:
+    """The history that an event's `history:` asks for: stages of opportunities, or the field history of its watched fields."""
+    if kind is None:
+        return ()
+    if kind == "stages":
+        return (STAGES,)
+    return tuple(field_history(object_name, field) for field in fields)

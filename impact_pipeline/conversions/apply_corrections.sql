@@ -1,0 +1,10 @@
+-- What     lets what a change means for a reported event replace the answer of its trigger
+-- Reads    correction
+-- Writes   answer (temporary)
+-- Grain    one row per pair in correction
+update answer as a
+   set decision = c.decision, reason = c.reason, event_id = c.event_id, carries = false,
+       amount = case when c.decision = 'correct' and c.state = 'live' then c.amount end
+  from correction as c
+ where a.change_id = c.change_id
+   and a.event = c.event

@@ -1,0 +1,201 @@
+"""
+changes.* → conversions.*: what becomes of each change for each event, set-based, one object after the other.
+
+    pair → fact → trigger_answer → need → line, mapped → standing → answer, correction → decision, conversion, item, wanted
+
+Facts and mapping are compiled per object; the answers are the same few statements for all. Held pairs, and pairs to be sent
+that nobody intended yet, are answered anew every time, so a hold ends by itself and values follow the record until then.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import duckdb
+
+from impact_pipeline.changes.compare import WatchedObject
+from impact_pipeline.config.load import Config, ObjectConfig
+from impact_pipeline.conversions.conditions import fact_sql
+from impact_pipeline.conversions.mapping import item_parameters, line_sql, mapped_sql, order_parameters
+from impact_pipeline.conversions.relations import Captured, captured
+from impact_pipeline.warehouse.sql import add_columns, quote_identifier, quote_literal, sql_file
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecisionCounts:
+    """How many decisions were written, by (object, event, decision, reason)."""
+
+    by_answer: dict[tuple[str, str, str, str], int]
+
+    @property
+    def total(self) -> int:
+        return sum(self.by_answer.values())
+
+
+def watched_objects(config: Config) -> list[WatchedObject]:
+    """The objects whose changes the configuration asks for, for changes.compare.find_changes."""
+    watched = []
+    for name, about in config.objects.items():
+        events = about.events.values()
+        items = next(((e.items.object, e.items.parent) for e in events if e.items is not None), None)
+        histories = dict.fromkeys(history for event in events for history in event.histories)
+        watched.append(WatchedObject(name=name, histories=tuple(histories), items=items))
+    return watched
+
+
+def decide(
+    con: duckdb.DuckDBPyConnection,
+    config: Config,
+    *,
+    cycle_id: str,
+    run_id: str,
+    now: datetime,
+    campaign_id: str,
+    organization_id: str,
+) -> DecisionCounts:
+    """
+    Answer what is new or open, in the caller's transaction.
+
+    Writes conversions.decision only where an answer changes; conversions.conversion and item for what is to be sent and was
+    never intended; conversions.wanted for corrections; conversions.customer for the first CustomerId of a record.
+
+    Raises:
+        UnknownPath: the configuration names a field that was not captured.
+    """
+    first = _newest_decision(con)
+    con.execute(
+        "insert into conversions.config select $hash, $config, $now "
+        "where not exists (select 1 from conversions.config where config_hash = $hash)",
+        {"hash": config.hash, "config": config.canonical, "now": now},
+    )
+    described = captured(con)
+    for about in _parents_first(config):
+        if about.name in described.types:
+            step = _Step(con, config, about, described, now)
+            step.run(cycle_id=cycle_id, run_id=run_id, campaign_id=campaign_id, organization_id=organization_id)
+    rows = con.execute(
+        "select object, event, decision, reason, count(*) from conversions.decision where decision_id > ? group by all",
+        [first],
+    ).fetchall()
+    return DecisionCounts(by_answer={(o, e, d, r): count for o, e, d, r, count in rows})
+
+
+class _Step:
+    """One object of one call."""
+
+    def __init__(
+        self, con: duckdb.DuckDBPyConnection, config: Config, about: ObjectConfig, described: Captured, now: datetime
+    ) -> None:
+        self.con = con
+        self.config = config
+        self.about = about
+        self.captured = described
+        self.now = now
+
+    def run(self, *, cycle_id: str, run_id: str, campaign_id: str, organization_id: str) -> None:
+        events = list(self.about.events)
+        correctable = [name for name, event in self.about.events.items() if event.rules]
+        self._execute("pairs.sql", object=self.about.name, events=events, correctable=correctable)
+        if _count(self.con, "pair") == 0:
+            return
+        facts = fact_sql(
+            self.config,
+            self.about,
+            self.captured,
+            organization_id=organization_id,
+            first_load_until=self._first_load_until(),
+        )
+        self.con.execute(facts)
+        self._execute("triggers.sql")
+        self._execute("need.sql")
+        self.con.execute(line_sql(self.config, self.about, self.captured) or sql_file(__file__, "no_lines.sql"))
+        self.con.execute(mapped_sql(self.config, self.about, self.captured, campaign_id=campaign_id, now=self.now))
+        self._map_items()
+        self._execute("standing.sql")
+        self._execute("answers.sql", now=self.now)
+        self._execute("corrections.sql", now=self.now, account_currency=self.config.pipeline.program.currency)
+        self._write(cycle_id, run_id)
+
+    def _write(self, cycle_id: str, run_id: str) -> None:
+        before = _newest_decision(self.con)
+        self._execute("apply_corrections.sql")
+        self._execute("record.sql", config_hash=self.config.hash, cycle_id=cycle_id, run_id=run_id, now=self.now)
+        self._execute("keep_current.sql", after=before)
+        self._write_conversions()
+        self._execute("pins.sql", now=self.now)
+        self._execute("restore.sql", now=self.now)
+        self._execute("want.sql", now=self.now)
+        self._execute("move_cursor.sql", object=self.about.name)
+
+    def _map_items(self) -> None:
+        names = item_parameters(self.about)
+        with_items = [name for name, event in self.about.events.items() if event.items is not None]
+        # A sale without lines is one unit of the record itself.
+        fallback = {
+            "ItemSku": quote_literal(self.about.name.upper()),
+            "ItemName": quote_literal(self.about.name),
+            "ItemCategory": quote_literal("Uncategorized"),
+            "ItemQuantity": "'1'",
+            "ItemSubTotal" if "ItemSubTotal" in names or not names else "ItemPrice": "amount::varchar",
+        }
+        self._execute(
+            "items.sql",
+            formats={
+                "fallback": _list([f"{sql} as {_q(name)}" for name, sql in fallback.items()]),
+                "events": _list([quote_literal(name) for name in with_items]) or "null",
+            },
+        )
+
+    def _write_conversions(self) -> None:
+        parameters, items = order_parameters(self.about), item_parameters(self.about)
+        add_columns(self.con, "conversions.conversion", dict.fromkeys(parameters, "varchar"))
+        add_columns(self.con, "conversions.item", dict.fromkeys(items, "varchar"))
+        pieces = ["l.item_number", *(f"l.{_q(name)}" for name in items)]
+        self._execute(
+            "to_send.sql",
+            formats={
+                "parameters": _list([f"m.{_q(name)}" for name in parameters if name != "OrderId"]),
+                "items": f"list(({_list(pieces)}) order by l.item_number)" if items else "count(*)",
+            },
+        )
+        self._execute("drop_conversions.sql")
+        self._execute("drop_items.sql")
+        columns = _list([_q(name) for name in parameters])
+        self._execute("write_conversions.sql", formats={"columns": columns}, config_hash=self.config.hash, now=self.now)
+        if items:
+            names, values = _list([_q(name) for name in items]), _list([f"l.{_q(name)}" for name in items])
+            self._execute("write_items.sql", formats={"columns": names, "values": values})
+
+    def _execute(self, name: str, *, formats: Mapping[str, str] | None = None, **values: Any) -> None:
+        sql = sql_file(__file__, name)
+        self.con.execute(sql.format(**formats) if formats is not None else sql, values or None)
+
+    def _first_load_until(self) -> datetime:
+        row = self.con.execute(
+            "select max(window_until) from audit.extraction where object = ? and is_first_load", [self.about.name]
+        ).fetchone()
+        return row[0] if row and row[0] else self.now
+
+
+def _parents_first(config: Config) -> list[ObjectConfig]:
+    """Objects whose records are converted into others come first: their pins hold for what they became."""
+    order = {"Lead": 0, "Contact": 1, "Account": 2}
+    return sorted(config.objects.values(), key=lambda about: (order.get(about.name, 3), about.name))
+
+
+def _newest_decision(con: duckdb.DuckDBPyConnection) -> int:
+    row = con.execute("select coalesce(max(decision_id), 0) from conversions.decision").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _count(con: duckdb.DuckDBPyConnection, table: str) -> int:
+    row = con.execute(f"select count(*) from {table}").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _list(parts: list[str]) -> str:
+    return ", ".join(parts)
+
+
+_q = quote_identifier

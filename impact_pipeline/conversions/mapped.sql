@@ -1,0 +1,68 @@
+select change_id, event, type_is_known, type_kind, owner, sending,
+           {campaign_id} as "CampaignId", tracker as "ActionTrackerId", {names},
+           uses_lines, amount::decimal(18, 2) as amount, cut,
+           list_filter([
+           {issues}], lambda x: x is not null)[1] as issue
+  from (
+    with
+    wanted_id as (
+        select distinct Id as id from need where event = {event}),
+    record as (
+        select f.change_id, f.event, f.event_at, f.detected_at, f.Id as record_id,
+               {moved_on} as moved_on,
+               {record}
+          from need as f
+          join changes.change as c using (change_id)
+          join {table} as n on n."Id" = f.Id
+          join {version_table} as v on v."_version_id" = c.version_id
+          {history_joins}
+         where f.event = {event}),
+    first_lead as (
+        {first_lead}),
+    linked as (
+        select k.record_id,
+               count(distinct u.CustomerId) as linked_count,
+               arg_min(u.CustomerId, (u.pinned_at, u.Id)) as linked_pin
+          from ({linked}) as k
+          join conversions.customer as u on u.object = k.object and u.Id = k.linked_id
+         group by k.record_id),
+    own as (
+        select u.Id as record_id, any_value(u.CustomerId) as own_pin
+          from conversions.customer as u
+         where u.object = {object} and u.Id in (from wanted_id)
+         group by u.Id),
+    lined as (
+        select change_id, event, count(*) as line_count, sum(amount) as line_sum, min(issue) as line_issue
+          from line
+         where event = {event}
+         group by all),
+    event_type as (
+        select * from (values {event_types}) as t(code, tracker, kind, owner, sending)),
+    valued as (
+        select r.change_id, r.event, r.event_at, r.record_id, r.moved_on,
+               try_cast({line_amount} as decimal(18, 2)) as line_amount,
+               {values}
+          from record as r
+          left join first_lead as fl on fl.record_id = r.record_id
+          left join {lead_table} as l on l."Id" = fl.lead_id
+          {joins}
+          {lead_joins}),
+    joined as (
+        select q.*, o.own_pin, k.linked_pin,
+               coalesce(k.linked_count, 0) as linked_count,
+               coalesce(d.line_count, 0) as line_count, d.line_sum, d.line_issue,
+               t.code is not null as type_is_known, t.kind as type_kind, t.owner, t.sending, t.tracker
+          from valued as q
+          left join own as o using (record_id)
+          left join linked as k using (record_id)
+          left join lined as d using (change_id, event)
+          left join event_type as t on t.code = q."full_EventTypeCode")
+    select p.*,
+           p.line_count > 0 and not (p.moved_on and p.line_sum is distinct from p.line_amount) as uses_lines,
+           {wait_seconds} as wait_seconds,
+           case when not {has_items} then {order_amount}
+                when uses_lines then p.line_sum
+                else p.line_amount end as amount,
+           {cut} as cut,
+           {finished}
+      from joined as p) as checked

@@ -1,0 +1,14 @@
+-- What     takes a reversal back that nobody sent yet, because the event was entered again
+-- Reads    answer, standing
+-- Writes   conversions.wanted
+-- Grain    one row per event
+-- Binds    $now timestamptz
+update conversions.wanted as w
+   set state = 'live', change_id = s.change_id, wanted_at = $now
+  from answer as a
+  join standing as s using (change_id, event)
+ where w.event_id = s.event_id
+   and w.state = 'reversed'
+   and s.stands = 'reversal_wanted'
+   and a.decision = 'skip'
+   and a.reason = 'already_reported'
