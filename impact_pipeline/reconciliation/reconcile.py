@@ -6,13 +6,12 @@ action that locked); other rows stay as they are, so its cost follows what chang
 asked in the order of `QUESTIONS`; the answers live in temporary tables until the differing rows are written.
 """
 
-import hashlib
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from decimal import Decimal
+from datetime import datetime
 
 import duckdb
 
+from impact_pipeline.reconciliation.settings import ReconciliationSettings
 from impact_pipeline.warehouse.sql import sql_file
 
 QUESTIONS = (
@@ -31,49 +30,6 @@ QUESTIONS = (
 
 class UnclassifiedError(Exception):
     """A key fits no class: the data is in a state that the closed list does not know. Nothing was written."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class EventType:
-    """An event type as the configuration declares it; `owner` is `pipeline` or `tag`."""
-
-    code: str
-    action_tracker_id: str
-    owner: str = "pipeline"
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReconciliationSettings:
-    """
-    What the comparison needs to know beside the tables.
-
-    Args:
-        campaign_id: impact.com's program.
-        time_zone: of the program; months and locking days are counted in it.
-        currency: the account's; actions come back in it.
-        event_types: every event type of the configuration.
-        go_live_at: actions that are older are not ours; None when not configured.
-        rate_tolerance: share by which an amount in another currency may miss the implied rate.
-        action_wait: how long an action may take to appear after processing ended without error.
-        ending_wait: how long processing may take.
-        ready_wait: how long a request may be due without leaving.
-        lock_warning: how long before locking an open correction is somebody's business.
-    """
-
-    campaign_id: str
-    time_zone: str
-    currency: str
-    event_types: tuple[EventType, ...]
-    go_live_at: datetime | None = None
-    rate_tolerance: Decimal = Decimal("0.01")
-    action_wait: timedelta = timedelta(days=1)
-    ending_wait: timedelta = timedelta(days=7)
-    ready_wait: timedelta = timedelta(days=1)
-    lock_warning: timedelta = timedelta(days=3)
-
-    def sha256(self) -> str:
-        """Changes when anything that an answer depends on does."""
-        return hashlib.sha256(repr(self).encode()).hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True)

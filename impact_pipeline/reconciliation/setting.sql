@@ -1,5 +1,5 @@
 -- What     the settings of one comparison, so that every question reads the same ones
--- Reads    reconciliation.cursor, reconciliation.erased_key
+-- Reads    audit.extraction, reconciliation.cursor, reconciliation.erased_key
 -- Writes   setting (temporary)
 -- Grain    one row
 -- Binds    $now timestamptz, $is_full boolean, $sha256 text, and each setting under its name
@@ -9,7 +9,8 @@ select $now::timestamptz as now,
        $campaign_id::varchar as campaign_id,
        $time_zone::varchar as time_zone,
        $currency::varchar as currency,
-       $go_live_at::timestamptz as go_live_at,
+       coalesce($go_live_at::timestamptz,
+                (select min(window_until) from audit.extraction where is_first_load)) as go_live_at,
        $rate_tolerance::double as rate_tolerance,
        $action_wait::interval as action_wait,
        $ending_wait::interval as ending_wait,

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 
 from impact_pipeline.reconciliation import reconcile as stage
-from impact_pipeline.reconciliation.reconcile import EventType, ReconciliationSettings
+from impact_pipeline.reconciliation.settings import EventType, ReconciliationSettings
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 CAMPAIGN = "4711"

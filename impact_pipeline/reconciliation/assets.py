@@ -1,0 +1,107 @@
+"""outbox.*, audit.* → reconciliation.*, as Dagster shows it: one step that compares all three sides."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+import duckdb
+
+from impact_pipeline.config.resource import ConfigResource
+from impact_pipeline.reconciliation import report
+from impact_pipeline.reconciliation.reconcile import ReconciliationCounts, reconcile
+from impact_pipeline.reconciliation.settings import settings_of
+from impact_pipeline.warehouse.assets import WRITER_POOL, bars, count_table, table_metadata
+from impact_pipeline.warehouse.cycles import binding
+from impact_pipeline.warehouse.resource import ClockResource, WarehouseResource
+
+STATUS = dg.AssetKey(["reconciliation", "conversion_status"])
+TOTALS = dg.AssetKey(["reconciliation", "totals"])
+OPEN_DIFFERENCE = dg.AssetKey(["reconciliation", "open_difference"])
+LOCK_CALENDAR = dg.AssetKey(["reconciliation", "lock_calendar"])
+_UPSTREAM = (
+    dg.AssetKey(["conversions", "decision"]),
+    dg.AssetKey(["outbox", "request"]),
+    dg.AssetKey(["audit", "action"]),
+)
+_ABOUT = {
+    STATUS: (
+        "One row per key (program, event type, OrderId) that Salesforce asks for, the outbox knows or impact.com "
+        "shows, each in exactly one of 22 classes."
+    ),
+    TOTALS: (
+        "Per event type, month and currency: expected = not sent + sent; sent = refused + not credited + credited + "
+        "reversed + open; and impact.com's counts, amounts and payouts beside them."
+    ),
+    OPEN_DIFFERENCE: "Every key that somebody should look at, with the reason and what to do about it.",
+    LOCK_CALENDAR: "Day by day: the actions and the money that lock, and what is still open among them.",
+}
+
+
+@dg.multi_asset(
+    specs=[
+        dg.AssetSpec(
+            key=key,
+            deps=_UPSTREAM if key == STATUS else [STATUS],
+            group_name="reconciliation",
+            kinds={"duckdb"},
+            description=about,
+        )
+        for key, about in _ABOUT.items()
+    ],
+    pool=WRITER_POOL,
+    name="reconcile",
+    required_resource_keys={"warehouse", "clock", "config"},
+    config_schema={
+        "full": dg.Field(bool, default_value=False, description="Compare every key anew, not only those with news.")
+    },
+)
+def reconciliation(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
+    """Compares what has news, writes the rows that differ, and shows what it came to."""
+    program: ConfigResource = context.resources.config
+    warehouse: WarehouseResource = context.resources.warehouse
+    clock: ClockResource = context.resources.clock
+    with warehouse.warehouse().transaction() as con:
+        settings = settings_of(program.load(), binding(con).campaign_id)
+        counts = reconcile(con, settings, now=clock.now(), full=context.op_execution_context.op_config["full"])
+        shown = {key: table_metadata(con, *key.path) | _shown(key, con, counts) for key in _ABOUT}
+    for key, metadata in shown.items():
+        yield dg.MaterializeResult(asset_key=key, metadata=metadata)
+
+
+def _shown(key: dg.AssetKey, con: duckdb.DuckDBPyConnection, counts: ReconciliationCounts) -> dict[str, Any]:
+    """What the UI shows of one of the tables beside its columns: numbers and codes, never a record."""
+    if key == STATUS:
+        return {
+            "keys_compared": counts.keys_compared,
+            "rows_changed": counts.rows_changed,
+            "classes": answer_table(report.classes(con)),
+            "chart": bars(list(counts.by_class.items())),
+        }
+    if key == TOTALS:
+        return {"totals": answer_table(report.totals(con)), "funnel": _funnel(report.funnel(con))}
+    if key == OPEN_DIFFERENCE:
+        return {"open": sum(counts.open_by_class.values()), "by_reason": answer_table(report.open_summary(con))}
+    return {"calendar": answer_table(report.lock_calendar(con))}
+
+
+def answer_table(answer: report.Answer) -> dg.TableMetadataValue:
+    """An answer as a table of the UI; money and dates as text, since its cells hold only words and plain numbers."""
+    rows = [
+        [value if isinstance(value, str | int | bool | None) else str(value) for value in row] for row in answer.rows
+    ]
+    return count_table(answer.names, rows)
+
+
+def _funnel(answer: report.Answer) -> dg.MarkdownMetadataValue:
+    steps = answer.names[1:]
+    return bars(
+        [
+            (f"{code}: {step}", count)
+            for code, *counts in answer.rows
+            for step, count in zip(steps, counts, strict=True)
+            if count
+        ]
+    )
+
+
+assets = [reconciliation]
