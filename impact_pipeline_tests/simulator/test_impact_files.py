@@ -128,7 +128,11 @@ def test_the_sample_declaration_loads_and_serves():
     program = Program(Clock(START), declaration)
 
     assert program.find_click(CLICK) is not None
-    assert {event_type.kind for event_type in declaration.event_types} == {"lead", "sale"}
+    assert {code: event_type.id for code, event_type in program.event_types_by_code.items()} == {
+        "Lead_Qualified": 8180,
+        "Opportunity_Negotiation": 8181,
+        "Opportunity_Closed Won": 8182,
+    }
 
 
 @pytest.mark.parametrize(
@@ -157,6 +161,6 @@ def test_parents_and_partners_must_be_declared():
     fields = {name: getattr(declaration, name) for name in Declaration.__dataclass_fields__}
 
     with pytest.raises(ValueError, match="parents names"):
-        Declaration(**fields | {"event_types": declaration.event_types[2:3]})
+        Declaration(**fields | {"event_types": declaration.event_types[1:2]})
     with pytest.raises(ValueError, match="click rule"):
         Declaration(**fields | {"partners": ()})

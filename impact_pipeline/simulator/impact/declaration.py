@@ -84,6 +84,7 @@ class RateLimits:
     How many requests an hour the account has, None for no limit, and in which of the seen spellings it tells.
 
     Args:
+        reads_per_hour: of everything but POST to Conversions, so also of PUT and DELETE on Actions.
         spelling: `brand` sends X-RateLimit-Limit/-Remaining/-Reset, `partner` the Partner API's names.
         reset: whether the reset header holds the seconds to wait or the epoch second at which the hour ends.
         retry_after: whether a 429 carries Retry-After.
