@@ -103,12 +103,17 @@ def load_rows(
 
 def unproven_deletions(con: duckdb.DuckDBPyConnection, object_name: str, ids: Sequence[str]) -> list[str]:
     """Of the Ids that the log of deletions names, those that raw.<Object> holds as living."""
-    con.execute(_ID_MACRO)
     rows = con.execute(
-        f'select "Id" from {table(object_name)} '
-        'where not "_is_deleted" and "Id" in (select salesforce_id(id) from (select unnest($ids) as id)) order by "Id"',
-        {"ids": list(ids)},
+        f'select "Id" from {table(object_name)} where not "_is_deleted" and "Id" in (select unnest($ids)) order by 1',
+        {"ids": salesforce_ids(con, ids)},
     ).fetchall()
+    return [record_id for (record_id,) in rows]
+
+
+def salesforce_ids(con: duckdb.DuckDBPyConnection, ids: Sequence[str]) -> list[str]:
+    """The Ids in their form of 18 characters, in the same order."""
+    con.execute(_ID_MACRO)
+    rows = con.execute("select salesforce_id(id) from (select unnest($ids) as id)", {"ids": list(ids)}).fetchall()
     return [record_id for (record_id,) in rows]
 
 
