@@ -40,6 +40,7 @@ READ_AUTH_TOKEN = "IMPACT_READ_AUTH_TOKEN"  # noqa: S105
 CAMPAIGN_ID = "IMPACT_CAMPAIGN_ID"
 CONFIG = "IMPACT_PIPELINE_CONFIG"
 WAREHOUSE = "IMPACT_PIPELINE_WAREHOUSE"
+SCHEDULES = "IMPACT_PIPELINE_SCHEDULES"
 
 VARIABLES = (
     Variable(
@@ -70,6 +71,11 @@ VARIABLES = (
         name=WAREHOUSE,
         about="The DuckDB file; the readers' copy readers.duckdb is beside it.",
         default="data/impact_pipeline.duckdb",
+    ),
+    Variable(
+        name=SCHEDULES,
+        about="on: schedules and the sensor run from the start; off: they wait to be switched on in the UI.",
+        default="off",
     ),
 )
 _BY_NAME = {variable.name: variable for variable in VARIABLES}

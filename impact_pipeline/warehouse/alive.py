@@ -1,8 +1,8 @@
 """
 Whether a run on this machine still lives, as the kernel knows it: a lock that dies with its process.
 
-A lease says who may act and for how long. This says sooner that its holder was killed, so that the next run need not wait
-until the lease expires. A run that left no file (another machine's) is unknown, and its lease is waited out.
+A lease says who may act and for how long. This says sooner that its holder was killed, so that the next run need not
+wait until the lease expires. A run that left no file (another machine's) is unknown, and its lease is waited out.
 """
 
 import fcntl

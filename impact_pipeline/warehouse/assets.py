@@ -11,6 +11,7 @@ from impact_pipeline.warehouse.resource import ClockResource, WarehouseResource
 from impact_pipeline.warehouse.sql import quote_identifier
 
 WRITER_POOL = "duckdb_writer"
+PUBLISHED = dg.AssetKey(["warehouse", "published"])
 
 
 def table_metadata(con: duckdb.DuckDBPyConnection, schema: str, table: str) -> dict[str, Any]:
@@ -49,7 +50,7 @@ def published_asset(deps: Sequence[dg.AssetKey]) -> dg.AssetsDefinition:
     """The readers' copy, made anew once `deps` are up to date."""
 
     @dg.asset(
-        key=["warehouse", "published"],
+        key=PUBLISHED,
         group_name="warehouse",
         kinds={"duckdb"},
         deps=deps,

@@ -1,0 +1,133 @@
+"""`impact-pipeline demo`: several days of a made-up company, against local simulators, in a minute."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from impact_pipeline.cli.failures import WRONG_USE, Failure
+from impact_pipeline.cli.reconcile import print_reconciliation
+from impact_pipeline.cli.running import Pipeline, pipeline
+from impact_pipeline.cli.show import console
+from impact_pipeline.cli.simulators import SAMPLE, Cycle, Sample, Simulators, sample_at, simulators
+from impact_pipeline.cli.summary import print_summary, summary
+from impact_pipeline.config import environment as env
+from impact_pipeline.reconciliation import report
+from impact_pipeline.simulator.clock import Clock
+from impact_pipeline.simulator.timeline import Timeline
+from impact_pipeline.warehouse.publish import readers_path
+
+# Parents are settled before their children go, and the first of an event type goes alone: rounds until nothing is due.
+_MOST_ROUNDS = 12
+# A window ends some minutes behind Salesforce's clock, so the newest edits need that long to come in view.
+_SETTLING = timedelta(minutes=5)
+# impact.com takes ten minutes for a conversion, and a child follows five after its parent.
+_ROUND = timedelta(minutes=16)
+
+
+@click.command("demo")
+@click.option(
+    "--folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where warehouse and readers' copy go; must not hold a warehouse yet. Default: a new temporary folder.",
+)
+@click.option(
+    "--data",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=SAMPLE,
+    help="Folder of the sample data. Default: data/sample of the repository.",
+)
+def command(folder: Path | None, data: Path) -> None:
+    """
+    Run the whole pipeline through several days of edits, against a local Salesforce and a local impact.com.
+
+    Needs no account and no network. It starts both simulators on loopback, loads a made-up company, and after each
+    stretch of edits runs the same Dagster jobs as `impact-pipeline run`: what was captured, what fired, what was held
+    and why, what impact.com credited. It ends with the reconciliation and three queries to paste into DuckDB.
+    """
+    sample = sample_at(data)
+    place = folder or Path(tempfile.mkdtemp(prefix="impact_pipeline_demo_"))
+    place.mkdir(parents=True, exist_ok=True)
+    warehouse = place / "impact_pipeline.duckdb"
+    if warehouse.exists():
+        raise Failure(f"{warehouse} exists already; name a new folder with --folder.", WRONG_USE)
+    out = console()
+    clock = Clock(sample.cycles[0].until)
+    with simulators(sample, clock) as both, _environment(both, sample, warehouse):
+        timeline = Timeline.from_file(sample.timeline, clock=clock, apply=both.org.apply)
+        with pipeline(clock=clock.now) as steps:
+            for number, cycle in enumerate(sample.cycles):
+                timeline.play_until(cycle.until)
+                _run_cycle(out, steps, timeline, clock, number, cycle)
+            with steps.warehouse.reading() as con:
+                answers = {
+                    "totals": report.totals(con),
+                    "open_differences": report.open_differences(con),
+                    "unbalanced": report.unbalanced(con),
+                }
+    out.rule("Reconciliation: Salesforce, outbox, impact.com")
+    print_reconciliation(out, answers)
+    _print_queries(out, warehouse)
+
+
+@contextmanager
+def _environment(both: Simulators, sample: Sample, warehouse: Path) -> Iterator[None]:
+    """Point this process at the simulators, and at nothing else, for a while."""
+    before = dict(os.environ)
+    for variable in env.VARIABLES:
+        os.environ.pop(variable.name, None)
+    os.environ.update(both.environment())
+    os.environ[env.WAREHOUSE] = str(warehouse)
+    if (sample.folder / "config").is_dir():
+        os.environ[env.CONFIG] = str(sample.folder / "config")
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def _run_cycle(out: Console, steps: Pipeline, timeline: Timeline, clock: Clock, number: int, cycle: Cycle) -> None:
+    out.rule(f"{'Baseline' if number == 0 else f'Cycle {number}'}: {cycle.until:%a %d %b, %H:%M} UTC")
+    out.print(cycle.about)
+    clock.advance(_SETTLING)
+    steps.run_ids.clear()
+    with out.status("running"):
+        steps.run("conversion_cycle")
+        for _ in range(_MOST_ROUNDS):
+            steps.run("submit_conversions")
+            clock.advance(_ROUND)
+            steps.run("confirm_and_reconcile")
+            if not _is_more_due(steps, clock) or _is_next_edit_near(timeline, clock):
+                break
+    with steps.warehouse.reading() as con:
+        print_summary(out, summary(con, steps.run_ids))
+
+
+def _is_next_edit_near(timeline: Timeline, clock: Clock) -> bool:
+    """Whether another round would run past it: an edit stamped behind the clock is one that no cycle sees."""
+    return timeline.next_at is not None and clock.now() + _ROUND >= timeline.next_at
+
+
+def _is_more_due(steps: Pipeline, clock: Clock) -> bool:
+    """Whether a further round would send something or learn something."""
+    with steps.warehouse.reading() as con:
+        row = con.execute(
+            "select count(*) from outbox.request where state in ('ready', 'intended', 'accepted', 'in_doubt') "
+            "and not needs_person and due_at <= $soon",
+            {"soon": clock.now() + _ROUND},
+        ).fetchone()
+    return row is not None and row[0] > 0
+
+
+def _print_queries(out: Console, warehouse: Path) -> None:
+    out.rule("Three queries to paste into DuckDB")
+    out.print(f"Readers' copy: {readers_path(warehouse)}    (the warehouse itself: {warehouse})", soft_wrap=True)
+    out.print(f"duckdb -readonly {readers_path(warehouse)}\n", soft_wrap=True, markup=False)
+    for sql in report.queries().values():
+        out.print(sql, markup=False, soft_wrap=True)

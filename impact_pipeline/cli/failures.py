@@ -1,0 +1,75 @@
+"""
+What the command line says when something fails, and the exit code that goes with it.
+
+    1  failed                                        3  stopped by Salesforce or impact.com
+    2  wrong use, environment or configuration       4  another process holds the warehouse
+"""
+
+import traceback
+from collections.abc import Iterator
+
+import click
+
+from impact_pipeline.capture.extraction import CaptureBusy
+from impact_pipeline.capture.salesforce.errors import SalesforceError
+from impact_pipeline.config.environment import MissingVariable
+from impact_pipeline.config.errors import ConfigError
+from impact_pipeline.conversions.relations import UnknownPath
+from impact_pipeline.outbox.impact.client import ImpactError
+from impact_pipeline.warehouse.binding import WrongBinding
+from impact_pipeline.warehouse.connection import WarehouseError, WarehouseLocked
+from impact_pipeline.warehouse.cycles import NothingCaptured
+from impact_pipeline.warehouse.high_water import RestoredOldCopy
+
+FAILED, WRONG_USE, STOPPED, LOCKED = 1, 2, 3, 4
+# The first class that an error, or a cause of it, belongs to decides.
+_CODES: tuple[tuple[type[BaseException], int], ...] = (
+    (WarehouseLocked, LOCKED),
+    (MissingVariable, WRONG_USE),
+    (ConfigError, WRONG_USE),
+    (UnknownPath, WRONG_USE),
+    (WrongBinding, WRONG_USE),
+    (WarehouseError, WRONG_USE),
+    (SalesforceError, STOPPED),
+    (ImpactError, STOPPED),
+    (CaptureBusy, FAILED),
+    (NothingCaptured, FAILED),
+    (RestoredOldCopy, FAILED),
+)
+
+
+class Failure(click.ClickException):
+    """One clear error with its exit code."""
+
+    def __init__(self, message: str, exit_code: int = FAILED) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+def failure_of(error: BaseException, *, told: str | None = None) -> Failure:
+    """
+    The failure to show for an exception. What nobody foresaw is told by its kind and place: its text may quote records.
+
+    Args:
+        told: what to say where the error is none of ours; None where nobody knows.
+    """
+    for cause in _chain(error):
+        for kind, code in _CODES:
+            if isinstance(cause, kind):
+                return Failure(str(cause), code)
+    if told is not None:
+        return Failure(told, FAILED)
+    root = list(_chain(error))[-1]
+    frames = traceback.extract_tb(root.__traceback__)
+    where = f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
+    return Failure(
+        f"Unexpected {type(root).__name__}{where}. What was committed before stays, and the next run goes on there. "
+        "impact-pipeline --debug COMMAND shows the traceback (it may quote records).",
+        FAILED,
+    )
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
