@@ -4,7 +4,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import click
@@ -21,11 +21,10 @@ from impact_pipeline.reconciliation import report
 from impact_pipeline.simulator.clock import Clock
 from impact_pipeline.simulator.timeline import Timeline
 from impact_pipeline.warehouse.publish import readers_path
+from impact_pipeline.warehouse.sql import sql_file
 
 # Parents are settled before their children go, and the first of an event type goes alone: rounds until nothing is due.
-_MOST_ROUNDS = 12
-# A window ends some minutes behind Salesforce's clock, so the newest edits need that long to come in view.
-_SETTLING = timedelta(minutes=5)
+_MOST_ROUNDS = 8
 # impact.com takes ten minutes for a conversion, and a child follows five after its parent.
 _ROUND = timedelta(minutes=16)
 
@@ -57,13 +56,19 @@ def command(folder: Path | None, data: Path) -> None:
     if warehouse.exists():
         raise Failure(f"{warehouse} exists already; name a new folder with --folder.", WRONG_USE)
     out = console()
-    clock = Clock(sample.cycles[0].until)
+    clock = Clock(sample.baseline_at)
     with simulators(sample, clock) as both, _environment(both, sample, warehouse):
         timeline = Timeline.from_file(sample.timeline, clock=clock, apply=both.org.apply)
         with pipeline(clock=clock.now) as steps:
-            for number, cycle in enumerate(sample.cycles):
-                timeline.play_until(cycle.until)
-                _run_cycle(out, steps, timeline, clock, number, cycle)
+            baseline = Cycle(at=sample.baseline_at, title="The first load: what there is counts as reported.")
+            for number, cycle in enumerate((baseline, *sample.cycles)):
+                timeline.play_until(cycle.at)
+                out.rule(f"{'Baseline' if number == 0 else f'Cycle {number}'}: {cycle.at:%a %d %b %Y, %H:%M} UTC")
+                out.print(cycle.title)
+                with out.status("running"):
+                    run_cycle(steps, timeline, clock)
+                with steps.warehouse.reading() as con:
+                    print_summary(out, summary(con, steps.run_ids))
             with steps.warehouse.reading() as con:
                 answers = {
                     "totals": report.totals(con),
@@ -92,36 +97,22 @@ def _environment(both: Simulators, sample: Sample, warehouse: Path) -> Iterator[
         os.environ.update(before)
 
 
-def _run_cycle(out: Console, steps: Pipeline, timeline: Timeline, clock: Clock, number: int, cycle: Cycle) -> None:
-    out.rule(f"{'Baseline' if number == 0 else f'Cycle {number}'}: {cycle.until:%a %d %b, %H:%M} UTC")
-    out.print(cycle.about)
-    clock.advance(_SETTLING)
+def run_cycle(steps: Pipeline, timeline: Timeline, clock: Clock) -> None:
+    """Capture and decide once; then send and confirm, while time goes on, until nothing is due any more."""
     steps.run_ids.clear()
-    with out.status("running"):
-        steps.run("conversion_cycle")
-        for _ in range(_MOST_ROUNDS):
-            steps.run("submit_conversions")
-            clock.advance(_ROUND)
-            steps.run("confirm_and_reconcile")
-            if not _is_more_due(steps, clock) or _is_next_edit_near(timeline, clock):
-                break
-    with steps.warehouse.reading() as con:
-        print_summary(out, summary(con, steps.run_ids))
+    steps.run("conversion_cycle")
+    for _ in range(_MOST_ROUNDS):
+        steps.run("submit_conversions")
+        timeline.play_until(clock.now() + _ROUND)
+        steps.run("confirm_and_reconcile")
+        if not _is_more_due(steps, clock.now() + _ROUND):
+            return
 
 
-def _is_next_edit_near(timeline: Timeline, clock: Clock) -> bool:
-    """Whether another round would run past it: an edit stamped behind the clock is one that no cycle sees."""
-    return timeline.next_at is not None and clock.now() + _ROUND >= timeline.next_at
-
-
-def _is_more_due(steps: Pipeline, clock: Clock) -> bool:
+def _is_more_due(steps: Pipeline, until: datetime) -> bool:
     """Whether a further round would send something or learn something."""
     with steps.warehouse.reading() as con:
-        row = con.execute(
-            "select count(*) from outbox.request where state in ('ready', 'intended', 'accepted', 'in_doubt') "
-            "and not needs_person and due_at <= $soon",
-            {"soon": clock.now() + _ROUND},
-        ).fetchone()
+        row = con.execute(sql_file(__file__, "demo_due.sql"), {"until": until}).fetchone()
     return row is not None and row[0] > 0
 
 

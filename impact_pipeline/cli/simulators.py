@@ -25,10 +25,12 @@ class Sample:
     A folder with the data of both simulators.
 
     Args:
-        cycles: what happens until when, in order; the first is the baseline.
+        baseline_at: the time of the org as it is loaded; every edit comes later.
+        cycles: what happens until when, in order.
     """
 
     folder: Path
+    baseline_at: datetime
     cycles: tuple["Cycle", ...]
 
     @property
@@ -38,10 +40,10 @@ class Sample:
 
 @dataclass(frozen=True, kw_only=True)
 class Cycle:
-    """One stretch of the timeline: its end, and what happens in it."""
+    """One stretch of the timeline: its end, at which the pipeline runs, and what happens in it."""
 
-    until: datetime
-    about: str
+    at: datetime
+    title: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,8 +81,8 @@ def sample_at(folder: Path) -> Sample:
             WRONG_USE,
         )
     listed = yaml.safe_load((folder / "cycles.yaml").read_text("utf-8"))
-    cycles = tuple(Cycle(until=_moment(entry["until"]), about=entry["about"]) for entry in listed["cycles"])
-    return Sample(folder=folder, cycles=cycles)
+    cycles = tuple(Cycle(at=_moment(entry["at"]), title=entry["title"]) for entry in listed["cycles"])
+    return Sample(folder=folder, baseline_at=_moment(listed["baseline_at"]), cycles=cycles)
 
 
 @contextmanager

@@ -58,11 +58,6 @@ class Timeline:
         return self._edits[-1][0] if self._edits else None
 
     @property
-    def next_at(self) -> datetime | None:
-        """The time of the next edit to be played; None when all are."""
-        return self._edits[self._next][0] if self._next < len(self._edits) else None
-
-    @property
     def left(self) -> int:
         """How many edits have not been played."""
         return len(self._edits) - self._next
