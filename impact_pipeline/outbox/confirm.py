@@ -37,7 +37,7 @@ from impact_pipeline.outbox.listing import (
 from impact_pipeline.outbox.moves import LeaseLostError
 from impact_pipeline.outbox.settings import OutboxSettings
 from impact_pipeline.outbox.settle import Findings, settle
-from impact_pipeline.warehouse import lease
+from impact_pipeline.warehouse import alive, lease
 from impact_pipeline.warehouse.connection import Warehouse
 from impact_pipeline.warehouse.sql import sql_file
 
@@ -109,22 +109,27 @@ def confirm(
     *,
     run_id: str,
     clock: Callable[[], datetime],
-    is_over: Callable[[str], bool] = lambda run_id: False,
 ) -> ConfirmReport:
     """
     Read what impact.com made of the requests, and settle those whose end is known.
 
     Args:
         clock: UTC.
-        is_over: whether a run that holds the lane is known to have ended.
 
     Raises:
         WrongCredentialError: impact.com refused the credential.
         LeaseLostError: another run took the lane over; nothing was written.
     """
+    with alive.living(warehouse.path, run_id):
+        return _confirm(warehouse, client, settings, run_id, clock)
+
+
+def _confirm(
+    warehouse: Warehouse, client: Reader, settings: OutboxSettings, run_id: str, clock: Callable[[], datetime]
+) -> ConfirmReport:
     now = clock()
     with warehouse.transaction() as con:
-        token = _enter(con, run_id, now, is_over)
+        token = _enter(con, warehouse, run_id, now)
         plan = None if token is None else _plan(con, settings, token, now)
     if plan is None:
         return ConfirmReport(skipped="another run is reading impact.com.")
@@ -142,11 +147,12 @@ def confirm(
     return report
 
 
-def _enter(con: duckdb.DuckDBPyConnection, run_id: str, now: datetime, is_over: Callable[[str], bool]) -> int | None:
+def _enter(con: duckdb.DuckDBPyConnection, warehouse: Warehouse, run_id: str, now: datetime) -> int | None:
+    """The lane's lease, also from a run whose process is known to be gone."""
     token = lease.acquire(con, LANE, run_id, now, LEASE_SECONDS)
     if token is None:
         held = con.execute("select run_id, token from outbox.lease where lane = $lane", {"lane": LANE}).fetchone()
-        if held is not None and held[0] is not None and is_over(held[0]):
+        if held is not None and held[0] is not None and alive.is_over(warehouse.path, held[0]):
             lease.release(con, LANE, held[0], held[1])
             token = lease.acquire(con, LANE, run_id, now, LEASE_SECONDS)
     return token

@@ -79,9 +79,9 @@ formed as (
            coalesce(wf.form, 'Amount=' || url_encode(w.amount::varchar)) as wanted_form,
            coalesce(bf.form, 'Amount=' || url_encode(c.amount::varchar)) as base_form,
            concat_ws('&', wanted_form, 'CustomerStatus=' || url_encode(w.CustomerStatus),
-                     'Reason=' || url_encode(coalesce(w.code, 'ORDER_UPDATE'))) as modification,
-           'DispositionCode=' || url_encode(coalesce(w.code, 'REJECTED')) as reversal,
-           case when t.modification is not null then modification <> t.modification
+                     'Reason=' || url_encode(coalesce(w.code, 'ORDER_UPDATE'))) as modification_body,
+           'DispositionCode=' || url_encode(coalesce(w.code, 'REJECTED')) as reversal_body,
+           case when t.modification is not null then modification_body <> t.modification
                 else wanted_form <> base_form or w.CustomerStatus is not null end as differs,
            o.request_id as open_id, o.Type as open_Type, o.payload as open_body, o.is_frozen as open_is_frozen
       from reported as r
@@ -104,7 +104,7 @@ typed as (
 bodied as (
     select *,
            'ActionId=' || url_encode(action_id) || '&'
-           || case wanted_Type when 'Reversal' then reversal when 'Modification' then modification end as wanted_body
+           || case wanted_Type when 'Reversal' then reversal_body when 'Modification' then modification_body end as wanted_body
       from typed)
 select request_id, event_id, amount, wanted_at, item_count, is_busy, action_id,
        open_id, open_Type, open_body, open_is_frozen,

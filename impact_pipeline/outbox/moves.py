@@ -33,6 +33,7 @@ def carry_out(
     now: datetime,
     lane: str | None = None,
     token: int | None = None,
+    is_takeover: bool = False,
     decided_by: str | None = None,
 ) -> int:
     """
@@ -41,6 +42,7 @@ def carry_out(
     Args:
         lane, token: the lease under which the caller acts. It is checked here, in the same transaction, and moves out
             of `intended` are only made for requests that were intended under it.
+        is_takeover: the other way round: out of `intended` only for requests of leases before this one.
         decided_by: the person, where a person decided.
 
     Returns:
@@ -62,7 +64,7 @@ def carry_out(
                 f"run {run_id} lost the lane {lane!r} to run {held[1] if held else None}; what it had under way is "
                 "settled by reading."
             )
-    con.execute(sql_file(__file__, "moves_in_force.sql"), {"token": token})
+    con.execute(sql_file(__file__, "moves_in_force.sql"), {"token": token, "is_takeover": is_takeover})
     con.execute(sql_file(__file__, "move_requests.sql"), {"run_id": run_id, "now": now, "token": token})
     con.execute(sql_file(__file__, "move_history.sql"), {"run_id": run_id, "now": now, "decided_by": decided_by})
     counted = con.execute("select count(*) from move_in_force").fetchone()

@@ -4,26 +4,22 @@ conversions.* → outbox.request: what is to be told, each with the exact body t
 Set-based and in the caller's transaction. A body may change until its first intent; from then on it is frozen.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import duckdb
 
+from impact_pipeline.config.parameters import catalogue
 from impact_pipeline.outbox.moves import carry_out, list_moves
 from impact_pipeline.outbox.settings import OutboxSettings
 from impact_pipeline.warehouse.sql import quote_identifier, sql_file
 
-# Columns of conversions.conversion and conversions.item that are ours and not impact.com's. EventTypeCode is sent, so
-# ActionTrackerId is not: what happens when both are sent and disagree is not documented.
-OUR_COLUMNS = frozenset(
-    (
-        *("event_id", "change_id", "object", "Id", "event", "type_kind", "event_at", "amount", "item_count"),
-        *("config_hash", "mapped_at", "ActionTrackerId"),
-    )
-)
-OUR_ITEM_COLUMNS = frozenset({"event_id", "item_number", "amount"})
+# These lead the body; the others follow in the order of the catalogue. EventTypeCode is sent, so ActionTrackerId is
+# not: what happens where both are sent and disagree is not documented.
 FIRST_PARAMETERS = ("CampaignId", "EventTypeCode", "EventDate", "OrderId")
+NOT_SENT = "ActionTrackerId"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,17 +110,15 @@ def body_sql(columns: list[str], item_columns: list[str]) -> str:
     The statement that makes the bodies of all sendable conversions that were never intended, in table `body`.
 
     Args:
-        columns, item_columns: those of conversions.conversion and conversions.item, in their order.
+        columns, item_columns: those of conversions.conversion and conversions.item, ours among them.
 
     A parameter that is null is left out. DuckDB's url_encode keeps only the unreserved characters of RFC 3986.
     """
-    parameters = [name for name in FIRST_PARAMETERS if name in columns]
-    parameters += [name for name in columns if name not in OUR_COLUMNS and name not in parameters]
+    parameters = _in_order(columns, is_item=False)
     pieces = [f"'{name}=' || url_encode(c.{quote_identifier(name)})" for name in parameters]
     item_pieces = [
         f"{_numbered(name)} || '=' || url_encode(i.{quote_identifier(name)})"
-        for name in item_columns
-        if name not in OUR_ITEM_COLUMNS
+        for name in _in_order(item_columns, is_item=True)
     ]
     return f"""\
 create or replace temp table body as
@@ -151,6 +145,18 @@ select event_id, payload, sha256(payload) as payload_sha256
 """
 
 
+def _in_order(columns: Iterable[str], *, is_item: bool) -> list[str]:
+    """Those of the columns that are impact.com's parameters, in the order in which they are sent."""
+    known = catalogue().by_name
+
+    def place(name: str) -> tuple[int, int]:
+        first = FIRST_PARAMETERS.index(name) if name in FIRST_PARAMETERS else len(FIRST_PARAMETERS)
+        return first, known[name].position
+
+    mine = [name for name in columns if name in known and known[name].is_item == is_item and name != NOT_SENT]
+    return sorted(mine, key=place)
+
+
 def _numbered(name: str) -> str:
     """The SQL of an item parameter's name with its number: ItemSku → ItemSku1, ItemText_3 → ItemText1_3."""
     stem, separator, rest = name.partition("_")
@@ -162,7 +168,7 @@ def _lines(pieces: list[str], indent: int) -> str:
 
 
 def _columns(con: duckdb.DuckDBPyConnection, table: str) -> list[str]:
-    """The columns that the table has by now: a mapping that uses more parameters adds theirs."""
+    """The columns that the table has by now; a mapping that uses more parameters adds theirs."""
     rows = con.execute(
         "select column_name from duckdb_columns() "
         "where schema_name = 'conversions' and table_name = $table and database_name = current_database() "

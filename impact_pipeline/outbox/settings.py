@@ -4,6 +4,8 @@ import json
 from dataclasses import dataclass
 from datetime import timedelta
 
+from impact_pipeline.config.load import Config
+
 
 @dataclass(frozen=True, kw_only=True)
 class EventType:
@@ -79,6 +81,22 @@ class OutboxSettings:
                 for one in self.event_types
             ]
         )
+
+
+def settings_of(config: Config, campaign_id: str) -> OutboxSettings:
+    """The settings that a configuration means for the program `campaign_id`."""
+    pipeline = config.pipeline
+    return OutboxSettings(
+        campaign_id=campaign_id,
+        event_types=tuple(
+            EventType(code=code, id=str(one.id), parents=one.parents, dedup_window=one.dedup_window)
+            for code, one in pipeline.event_types.items()
+        ),
+        settle_after=pipeline.waits.settle_after,
+        parent_wait=pipeline.waits.parent_wait,
+        correct_after=pipeline.waits.correct_after,
+        action_wait=pipeline.waits.action_wait,
+    )
 
 
 def _depths(parents: dict[str, tuple[str, ...]]) -> dict[str, int]:

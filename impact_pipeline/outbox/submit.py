@@ -25,7 +25,7 @@ from impact_pipeline.outbox.queue import queue_corrections
 from impact_pipeline.outbox.settings import OutboxSettings
 from impact_pipeline.outbox.states import RequestType, State, Wait
 from impact_pipeline.outbox.verdicts import Judgement, Verdict
-from impact_pipeline.warehouse import high_water, lease
+from impact_pipeline.warehouse import alive, high_water, lease
 from impact_pipeline.warehouse.connection import Warehouse
 from impact_pipeline.warehouse.sql import sql_file
 
@@ -76,36 +76,40 @@ def submit(
     *,
     run_id: str,
     clock: Callable[[], datetime],
-    is_over: Callable[[str], bool] = lambda run_id: False,
 ) -> SubmitReport:
     """
     Send what may go now, until the queue is empty, the lane has to stop or its lease is lost.
 
     Args:
         clock: UTC.
-        is_over: whether a run that holds the lane is known to have ended. Then its lease need not be waited out.
 
     Raises:
         LeaseLostError: another run took the lane over; what was under way is settled by reading.
         high_water.RestoredOldCopy: the warehouse is older than what was sent from it.
     """
     lane = _Lane(warehouse=warehouse, client=client, settings=settings, run_id=run_id, clock=clock)
-    entered = lane.enter(is_over)
+    with alive.living(warehouse.path, run_id):
+        return _send(lane, client, settings, clock)
+
+
+def _send(lane: "_Lane", client: Client, settings: OutboxSettings, clock: Callable[[], datetime]) -> SubmitReport:
+    """Group after group, two of them in the pipeline."""
+    entered = lane.enter()
     if isinstance(entered, SubmitReport):
         return entered
     with ThreadPoolExecutor(settings.connections, thread_name_prefix="impact") as executor:
         rows, under_way, last = entered, list[Future[Sent]](), list[Sent]()
         try:
-            while rows:
+            while lane.report is None:
                 under_way = send_group(executor, client, rows, lane.watch, clock=clock, until=lane.until)
                 rows = []
-                rows = lane.turn(last)
+                rows = lane.turn(last, is_idle=not under_way)
                 last = [one.result() for one in under_way]
                 under_way = []
                 if lane.watch.stop is not None:
                     last += [Sent(row=row, started_at=clock()) for row in rows]
                     rows = []
-            return lane.leave(last)
+            return lane.report
         except LeaseLostError as lost:
             lane.watch.stop_with(Stop(code="lease_lost", why=str(lost)))
             raise
@@ -114,7 +118,7 @@ def submit(
             lane.watch.stop_with(Stop(code="interrupted", why="the run was interrupted"))
             wait(under_way)
             last += [one.result() for one in under_way if one.exception() is None]
-            lane.leave(last + [Sent(row=row, started_at=clock()) for row in rows])
+            lane.turn(last + [Sent(row=row, started_at=clock()) for row in rows], is_idle=True)
             raise
 
 
@@ -138,6 +142,7 @@ class _Lane:
             reading_share=settings.reading_share,
         )
         self.until = 0.0
+        self.report: SubmitReport | None = None
         self._token = 0
         self._groups = 0
         self._recovered = 0
@@ -145,13 +150,13 @@ class _Lane:
         self._verdicts: Counter[str] = Counter()
         self._intended: dict[int, Row] = {}
 
-    def enter(self, is_over: Callable[[str], bool]) -> "list[Row] | SubmitReport":
+    def enter(self) -> "list[Row] | SubmitReport":
         """Take the lease, put in doubt what another run left, and intend the first group; or say why not."""
         began = time.monotonic()
         now = self._clock()
         with self._warehouse.transaction() as con:
             high_water.check(con, self._warehouse.path)
-            token = _take_lease(con, self._run_id, now, self._settings.lease_seconds, is_over)
+            token = self._take_lease(con, now)
             if token is None:
                 return SubmitReport(skipped=_holder(con))
             self._token = token
@@ -159,7 +164,7 @@ class _Lane:
             con.execute(
                 sql_file(__file__, "recover.sql"), {"token": token, "look_at": now + self._settings.settle_after}
             )
-            self._recovered = carry_out(con, run_id=self._run_id, now=now, lane=LANE, token=token)
+            self._recovered = carry_out(con, run_id=self._run_id, now=now, lane=LANE, token=token, is_takeover=True)
             queue_corrections(con, self._settings, run_id=self._run_id, now=now)
             state = read_lane(
                 con,
@@ -175,8 +180,14 @@ class _Lane:
         self._after_commit(began, rows, water)
         return rows
 
-    def turn(self, last: Sequence[Sent]) -> list[Row]:
-        """Keep the answers of the group before, and intend the next one, while the pool is sending."""
+    def turn(self, last: Sequence[Sent], *, is_idle: bool) -> list[Row]:
+        """
+        Keep the answers of the group before and intend the next one, in one transaction.
+
+        Args:
+            is_idle: nothing is being sent meanwhile; if there is nothing to intend either, the run is over: the lane is
+                freed and `report` is there.
+        """
         began = time.monotonic()
         now = self._clock()
         with self._warehouse.transaction() as con:
@@ -184,19 +195,25 @@ class _Lane:
             self._keep(con, last, now)
             rows = [] if self.watch.stop is not None or self._is_probing else self._intend(con, now)
             water = _newest_move(con)
+            report = None
+            if is_idle and not rows:
+                self._settle_waits(con, now)
+                report = self._report(con)
+                lease.release(con, LANE, self._run_id, self._token)
+        self.report = report
         self._after_commit(began, rows, water)
         return rows
 
-    def leave(self, last: Sequence[Sent]) -> SubmitReport:
-        """Keep the last answers, give back what was intended and never sent, free the lane."""
-        now = self._clock()
-        with self._warehouse.transaction() as con:
-            self._renew(con, now)
-            self._keep(con, last, now)
-            self._settle_waits(con, now)
-            report = self._report(con)
-            lease.release(con, LANE, self._run_id, self._token)
-        return report
+    def _take_lease(self, con: duckdb.DuckDBPyConnection, now: datetime) -> int | None:
+        """The lane's lease, also from a run whose process is known to be gone."""
+        seconds = self._settings.lease_seconds
+        token = lease.acquire(con, LANE, self._run_id, now, seconds)
+        if token is None:
+            held = con.execute("select run_id, token from outbox.lease where lane = $lane", {"lane": LANE}).fetchone()
+            if held is not None and held[0] is not None and alive.is_over(self._warehouse.path, held[0]):
+                lease.release(con, LANE, held[0], held[1])
+                token = lease.acquire(con, LANE, self._run_id, now, seconds)
+        return token
 
     def _keep_out(self, con: duckdb.DuckDBPyConnection, state: LaneState) -> SubmitReport:
         lease.release(con, LANE, self._run_id, self._token)
@@ -221,8 +238,9 @@ class _Lane:
         room = self.watch.room()
         if room is not None:
             size = min(size, max(0, room - len(self._intended)))
-            if size == 0:
+            if size == 0 and not self._intended:
                 self.watch.stop_with(Stop(code="rate_limited", why="the rest of the hour's budget is left for reading"))
+            if size == 0:
                 return []
         group_id = f"{self._run_id}/{self._groups + 1}"
         list_moves(con)
@@ -343,19 +361,6 @@ def _consequence(judgement: Judgement, attempt_count: int) -> tuple[State, Wait 
             return State.READY, Wait.BACKING_OFF, back_off(attempt_count + 1)
         case Verdict.STOP_LANE:
             return State.READY, None, None
-
-
-def _take_lease(
-    con: duckdb.DuckDBPyConnection, run_id: str, now: datetime, seconds: int, is_over: Callable[[str], bool]
-) -> int | None:
-    token = lease.acquire(con, LANE, run_id, now, seconds)
-    if token is not None:
-        return token
-    held = con.execute("select run_id, token from outbox.lease where lane = $lane", {"lane": LANE}).fetchone()
-    if held is None or held[0] is None or not is_over(held[0]):
-        return None
-    lease.release(con, LANE, held[0], held[1])
-    return lease.acquire(con, LANE, run_id, now, seconds)
 
 
 def _newest_move(con: duckdb.DuckDBPyConnection) -> int:

@@ -1,6 +1,7 @@
 """A warehouse in a folder of its own, a local impact.com behind real HTTP, and builders with good defaults."""
 
 import json
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -46,6 +47,8 @@ IDS = {one.code: one.id for one in SETTINGS.event_types}
 DECLARATION = Declaration(
     account_sid=SID,
     auth_token=TOKEN,
+    read_auth_token="reader",
+    scoped_tokens={"writer": ("Conversions",)},
     campaign_id=4711,
     currency="USD",
     time_zone="America/New_York",
@@ -76,15 +79,19 @@ class Outbox:
         with self.warehouse.transaction() as con:
             return add_conversion(con, order_id, self.clock.now(), **given)
 
+    def wants_many(self, count: int, **given: Any) -> None:
+        """Lead_00, Lead_01, ..."""
+        with self.warehouse.transaction() as con:
+            for number in range(count):
+                add_conversion(con, f"Lead_{number:02}", self.clock.now(), **given)
+
     def enqueue(self) -> QueueCounts:
         with self.warehouse.transaction() as con:
             return enqueue(con, self.settings, run_id="cycle", now=self.clock.now())
 
-    def submit(self, **given: Any) -> SubmitReport:
+    def submit(self) -> SubmitReport:
         self.runs += 1
-        return submit(
-            self.warehouse, self.client, self.settings, run_id=f"run-{self.runs}", clock=self.clock.now, **given
-        )
+        return submit(self.warehouse, self.client, self.settings, run_id=f"run-{self.runs}", clock=self.clock.now)
 
     def confirm(self) -> ConfirmReport:
         self.runs += 1
@@ -115,6 +122,9 @@ class Outbox:
                 "update outbox.request set state = 'settled', outcome = 'not_credited', settled_at = $at",
                 {"at": self.clock.now() - timedelta(days=1)},
             )
+
+    def lead_states(self) -> set[str]:
+        return {state for name, state in self.states().items() if name.startswith("Lead")}
 
 
 @dataclass(kw_only=True)
@@ -167,7 +177,6 @@ def add_conversion(
     total = Decimal(amount) if amount else sum((Decimal(one[2]) for one in items), Decimal(0)) if items else None
     con.execute("delete from conversions.conversion where event_id = $id", {"id": event_id})
     con.execute("delete from conversions.current_decision where event_id = $id", {"id": event_id})
-    con.execute("alter table conversions.conversion add column if not exists OrderSubTotalPostDiscount varchar")
     con.execute(
         "insert into conversions.conversion by name select $id as event_id, 1 as change_id, 'Opportunity' as object, "
         "$order as Id, 'won' as event, 'lead' as type_kind, $at::timestamptz as event_at, "
@@ -244,8 +253,18 @@ def impact(clock: Clock) -> Iterator[There]:
         yield There(app=app, url=server.url)
 
 
+@pytest.fixture(scope="session")
+def empty_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated file, to be copied: making the tables takes longer than most tests."""
+    path = tmp_path_factory.mktemp("empty") / "impact_pipeline.duckdb"
+    with Warehouse(path=path).transaction() as con:
+        con.execute("alter table conversions.conversion add column OrderSubTotalPostDiscount varchar")
+    return path
+
+
 @pytest.fixture
-def outbox(tmp_path: Path, clock: Clock, impact: There) -> Iterator[Outbox]:
+def outbox(tmp_path: Path, empty_warehouse: Path, clock: Clock, impact: There) -> Iterator[Outbox]:
+    shutil.copy(empty_warehouse, tmp_path)
     transport = HttpTransport(impact.url)
     client = ImpactClient(transport, Credential(account_sid=SID, auth_token=TOKEN), clock=clock.now)
     yield Outbox(warehouse=Warehouse(path=tmp_path / "impact_pipeline.duckdb"), clock=clock, client=client)
