@@ -358,7 +358,7 @@ class Past:
             Source_Ref__c=";".join(row["opportunity_id"] for row in rows),
         )
         if origin:
-            person = {"ContactId": origin.contact_id, "Role": "Decision Maker", "IsPrimary": True}
+            person: Fields = {"ContactId": origin.contact_id, "Role": "Decision Maker", "IsPrimary": True}
             self._create(begun, "OpportunityContactRole", owner, OpportunityId=deal_id, **person)
         return [
             self._create(
