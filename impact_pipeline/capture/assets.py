@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import dagster as dg
+from pydantic import Field
 
 from impact_pipeline.capture.cycle import CycleReport, capture_cycle
 from impact_pipeline.capture.objects import expected_objects
@@ -20,9 +21,17 @@ from impact_pipeline.warehouse.resource import ClockResource, WarehouseResource
 STAGING = "staging"
 
 
-def capture_assets(config: Config) -> dg.AssetsDefinition:
+class CaptureRun(dg.Config):
+    """What one run of the capture does besides."""
+
+    reread: list[str] = Field(
+        default=[], description="Objects to read in full besides: formula fields move no SystemModstamp."
+    )
+
+
+def capture_assets(declared: Config) -> dg.AssetsDefinition:
     """raw.<Object> for each object that the configuration needs, as far as names tell it without asking Salesforce."""
-    names = expected_objects(config.capture_set())
+    names = expected_objects(declared.capture_set())
 
     @dg.multi_asset(
         name="capture",
@@ -40,7 +49,7 @@ def capture_assets(config: Config) -> dg.AssetsDefinition:
         pool="duckdb_writer",
         required_resource_keys={"salesforce", "warehouse", "clock", "config"},
     )
-    def capture(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
+    def capture(context: dg.AssetExecutionContext, config: CaptureRun) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
         """
         Reads from Salesforce what is new of every object, up to one bound.
 
@@ -57,6 +66,7 @@ def capture_assets(config: Config) -> dg.AssetsDefinition:
                 warehouse.warehouse(),
                 client,
                 current,
+                reread=config.reread,
                 run_id=context.run.run_id,
                 staging=Path(warehouse.path).parent / STAGING,
                 clock=clock.now,

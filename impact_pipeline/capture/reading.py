@@ -7,7 +7,7 @@ moves the cursor only at its end, and a run that was killed finds the job again.
 """
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
@@ -17,7 +17,7 @@ from typing import Any
 from impact_pipeline.capture.objects import ObjectPlan
 from impact_pipeline.capture.salesforce.bulk import BulkQuery
 from impact_pipeline.capture.salesforce.client import Page, SalesforceClient
-from impact_pipeline.capture.salesforce.errors import BulkFailed, BulkRefused, LocatorLost
+from impact_pipeline.capture.salesforce.errors import BulkFailed, BulkRefused, LocatorLost, TooLarge
 from impact_pipeline.capture.soql import fits_url, groups_of_ids, one_of, select
 from impact_pipeline.capture.staging import StagedRows, stage_rows
 
@@ -75,12 +75,13 @@ class Reader:
             plan.name, plan.field_names, conditions=conditions, order_by=(plan.description.cursor_field, "Id")
         )
         pages = None
-        if fits_url(ordered, self.client.domain_url):
-            pages = self.client.query_pages(ordered, include_deleted=True)
-            first = next(pages)
-            if first.total < self.bulk_from_rows:
-                yield from self._by_rest(plan, chain((first,), pages), until)
-                return
+        with suppress(TooLarge):
+            if fits_url(ordered, self.client.domain_url):
+                pages = self.client.query_pages(ordered, include_deleted=True)
+                first = next(pages)
+                if first.total < self.bulk_from_rows:
+                    yield from self._by_rest(plan, chain((first,), pages), until)
+                    return
         try:
             # Without an order Salesforce can cut the job into parts that run side by side.
             yield from self._by_bulk(plan, select(plan.name, plan.field_names, conditions=conditions))

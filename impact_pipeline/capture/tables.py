@@ -160,7 +160,7 @@ def _describe(con: duckdb.DuckDBPyConnection, plan: ObjectPlan, now: datetime) -
                 "relationship_name = $relationship_name where object = $object and field = $field",
                 {"object": plan.name, "field": field.name, **facts},
             )
-    gone = sorted(name for name in known if name not in plan.description.fields)
+    gone = sorted(known.keys() - set(plan.field_names))
     con.execute(
         "update raw._field set missing_since = $now "
         "where object = $object and list_contains($gone, field) and missing_since is null",

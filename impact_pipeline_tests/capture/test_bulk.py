@@ -102,6 +102,15 @@ def test_rest_reads_what_bulk_jobs_do_not_know(salesforce: World) -> None:
     assert salesforce.value('select count(*) from raw."OpportunityStage"') > 0
 
 
+def test_a_query_that_takes_too_long_becomes_a_job(salesforce: World) -> None:
+    stock(salesforce)
+    salesforce.faults.add("query_timeout", match="^query_all .*ORDER")
+
+    report = salesforce.capture(WANTED, options=CaptureOptions(poll_seconds=0.01))
+
+    assert [captured.method for captured in report.captured] == ["bulk"]
+
+
 def test_a_job_that_a_killed_run_left_is_found_again(salesforce: World, tmp_path: Path) -> None:
     stock(salesforce)
     salesforce.faults.add("short_pages", match="^bulk_results", rows=5)

@@ -11,7 +11,7 @@ from impact_pipeline.capture.load import UnreadableValue
 from impact_pipeline.capture.progress import CapturedObject
 from impact_pipeline.capture.salesforce.errors import QuotaReached, UnknownObject
 from impact_pipeline.simulator.salesforce import parse_field
-from impact_pipeline_tests.capture.world import START, WANTED, World
+from impact_pipeline_tests.capture.world import START, WANTED, WITH_LINES, World
 
 
 def test_the_first_load_is_a_baseline_of_all_records(salesforce: World) -> None:
@@ -65,12 +65,12 @@ def test_each_edit_becomes_a_version_that_names_the_one_before(salesforce: World
 
 
 def test_all_objects_of_a_cycle_end_at_one_bound_behind_salesforces_clock(salesforce: World) -> None:
-    report = salesforce.capture()
+    report = salesforce.capture(WITH_LINES)
 
     assert report.until == salesforce.clock.now() - timedelta(minutes=1)
     assert report.cycle_id == "2026-11-20T12:01:00Z"
     assert {captured.window_until for captured in report.captured} == {report.until}
-    assert {captured.object for captured in report.captured} == set(WANTED)
+    assert {captured.object for captured in report.captured} == set(WITH_LINES)
 
 
 def test_a_row_that_is_committed_late_is_read_by_the_overlap(salesforce: World) -> None:
@@ -217,6 +217,42 @@ def test_a_new_field_is_read_in_full_once_and_old_versions_say_that_they_lacked_
     assert [captured.purpose for captured in salesforce.capture(wanted).of("Opportunity")] == ["window"]
 
 
+def test_a_field_that_was_out_of_the_config_for_a_while_is_read_in_full(salesforce: World) -> None:
+    deal = salesforce.an_opportunity(Description="before")
+    salesforce.capture()
+    salesforce.edit("update", "Opportunity", deal, Description="after")
+    salesforce.capture({"Opportunity": ("Name",)})
+    salesforce.advance(days=1)
+
+    report = salesforce.capture()
+
+    assert "Description" in report.captured[-1].fields_added
+    assert salesforce.query('select "Description" from raw."Opportunity"') == [("after",)]
+
+
+def test_an_object_is_read_in_full_when_asked(salesforce: World) -> None:
+    """A formula changes without moving the stamp."""
+    deal = salesforce.an_opportunity(Description="before")
+    salesforce.advance(hours=1)
+    salesforce.capture()
+    table = salesforce.org.table("Opportunity")
+    table.put(table.rows[deal] | {"Description": "after"})
+
+    report = salesforce.capture(reread=("Opportunity",))
+
+    assert [(c.purpose, c.versions_written) for c in report.captured] == [("window", 0), ("full", 1)]
+    assert salesforce.query('select "Description" from raw."Opportunity"') == [("after",)]
+
+
+def test_only_what_a_filter_lets_through_is_captured(salesforce: World) -> None:
+    salesforce.an_opportunity(Name="ours", Type="New Business")
+    salesforce.an_opportunity(Name="theirs", Type="Internal")
+
+    salesforce.capture(filters={"Opportunity": "Type != 'Internal'"})
+
+    assert salesforce.query('select "Name" from raw."Opportunity"') == [("ours",)]
+
+
 def test_a_field_whose_type_changes_to_text_keeps_old_values_and_takes_new_ones(salesforce: World) -> None:
     salesforce.org.add_field("Opportunity", parse_field("Seats__c", {"type": "double", "precision": 10, "scale": 0}))
     wanted = {"Opportunity": ("Seats__c",)}
@@ -243,11 +279,11 @@ def test_a_cycle_that_is_killed_between_objects_goes_on_where_it_was(salesforce:
         raise Stop
 
     with pytest.raises(Stop):
-        salesforce.capture(on_captured=stop)
+        salesforce.capture(WITH_LINES, on_captured=stop)
     assert salesforce.query('select count(*) from raw."Opportunity"') == [(1,)]
     salesforce.an_opportunity(Name="created in between")
 
-    report = salesforce.capture()
+    report = salesforce.capture(WITH_LINES)
 
     first = salesforce.query('select "Name", "_is_first_load" from raw."Opportunity_version" order by "_version_id"')
     assert first == [("old", True), ("created in between", False)]

@@ -97,7 +97,7 @@ polls = st.lists(st.lists(steps, max_size=12), min_size=1, max_size=4)
 
 
 @settings(
-    max_examples=8,
+    max_examples=4,
     deadline=None,
     suppress_health_check=list(HealthCheck),
     derandomize=True,

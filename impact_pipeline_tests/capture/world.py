@@ -24,10 +24,8 @@ from impact_pipeline.warehouse.connection import Warehouse
 
 START = datetime(2026, 11, 20, 12, tzinfo=UTC)
 CREDENTIALS = Credentials()
-WANTED = {
-    "Opportunity": ("Name", "StageName", "Amount", "CloseDate", "Description", "Probability"),
-    "OpportunityLineItem": ("Quantity", "UnitPrice", "TotalPrice"),
-}
+WANTED = {"Opportunity": ("Name", "StageName", "Amount", "CloseDate", "Description", "Probability")}
+WITH_LINES = {**WANTED, "OpportunityLineItem": ("Quantity", "UnitPrice", "TotalPrice")}
 Wanted = Mapping[str, tuple[str, ...]]
 
 
@@ -109,6 +107,8 @@ class World:
         options: CaptureOptions | None = None,
         on_captured: Callable[[CapturedObject], None] = lambda captured: None,
         optional: tuple[str, ...] = (),
+        reread: tuple[str, ...] = (),
+        filters: Mapping[str, str] | None = None,
         settle: bool = True,
     ) -> CycleReport:
         """One cycle that sees all that has been committed so far: the clock first runs past the lag."""
@@ -120,6 +120,8 @@ class World:
             client or self.client(),
             wanted,
             optional=optional,
+            reread=reread,
+            filters=filters,
             run_id=f"run {self._runs}",
             staging=self.staging,
             clock=self.clock.now,
