@@ -23,15 +23,17 @@ def change_asset(objects: Iterable[str]) -> dg.AssetsDefinition:
         kinds={"duckdb"},
         deps=[dg.AssetKey(["raw", name]) for name in objects],
         pool=WRITER_POOL,
+        required_resource_keys={"config", "warehouse", "clock"},
         description=(
             "One row per change: a difference of values between two versions of a record, or a passage that its "
             "history tells. A new stamp on equal values is no change, and the first load is a baseline."
         ),
     )
-    def change(
-        warehouse: WarehouseResource, config: ConfigResource, clock: ClockResource
-    ) -> dg.MaterializeResult[None]:
-        watched = watched_objects(config.load())
+    def change(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+        program: ConfigResource = context.resources.config
+        warehouse: WarehouseResource = context.resources.warehouse
+        clock: ClockResource = context.resources.clock
+        watched = watched_objects(program.load())
         with warehouse.warehouse().transaction() as con:
             cycle_id = newest_cycle(con)
             counts = find_changes(con, watched, cycle_id=cycle_id, now=clock.now())

@@ -7,5 +7,5 @@ select object, event, decision, reason,
        sum(amount) as amount
   from conversions.decision
  where list_contains($run_ids, run_id)
- group by all
- order by array_position(['send', 'correct', 'hold', 'skip'], decision), object, event, reason
+ group by object, event, decision, reason
+ order by list_position(['send', 'correct', 'hold', 'skip'], decision), object, event, reason

@@ -1,5 +1,7 @@
 """changes.* → conversions.*, as Dagster shows it: one step that answers every change and maps what is to be sent."""
 
+from collections.abc import Iterator
+
 import dagster as dg
 
 from impact_pipeline.changes.assets import CHANGE
@@ -29,15 +31,18 @@ _ABOUT = {
     ],
     pool=WRITER_POOL,
     name="decide",
+    required_resource_keys={"config", "warehouse", "clock"},
 )
-def decisions(
-    context: dg.AssetExecutionContext, warehouse: WarehouseResource, config: ConfigResource, clock: ClockResource
-):  # type: ignore[no-untyped-def]
+def decisions(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
+    """Answers what is new or open, and maps what is to be sent; nothing loops over rows."""
+    program: ConfigResource = context.resources.config
+    warehouse: WarehouseResource = context.resources.warehouse
+    clock: ClockResource = context.resources.clock
     with warehouse.warehouse().transaction() as con:
         bound, cycle_id = binding(con), newest_cycle(con)
         counts = decide(
             con,
-            config.load(),
+            program.load(),
             cycle_id=cycle_id,
             run_id=context.run_id,
             now=clock.now(),

@@ -1,0 +1,195 @@
+"""
+What Dagster loads: the stages in flow order, their jobs, schedules and sensor; and how a job runs in this process.
+
+Loading needs no account: what a run lacks is named when it starts.
+"""
+
+import os
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from impact_pipeline.capture.assets import capture_assets
+from impact_pipeline.capture.checks import capture_checks
+from impact_pipeline.capture.salesforce.resource import SalesforceResource
+from impact_pipeline.changes import checks as change_checks
+from impact_pipeline.changes.assets import change_asset
+from impact_pipeline.config import environment as env
+from impact_pipeline.config.load import Config, load_config
+from impact_pipeline.config.resource import ConfigResource
+from impact_pipeline.conversions import assets as conversion_assets
+from impact_pipeline.conversions import checks as conversion_checks
+from impact_pipeline.outbox import assets as outbox_assets
+from impact_pipeline.outbox import checks as outbox_checks
+from impact_pipeline.outbox import jobs as outbox_jobs
+from impact_pipeline.outbox import sensors as outbox_sensors
+from impact_pipeline.outbox.impact.resource import ImpactResource
+from impact_pipeline.reconciliation import assets as reconciliation_assets
+from impact_pipeline.reconciliation import checks as reconciliation_checks
+from impact_pipeline.warehouse.assets import PUBLISHED, published_asset
+from impact_pipeline.warehouse.resource import ClockResource, WarehouseResource
+
+# Dagster warns of a beta parameter that it sets itself, whenever it copies a sensor.
+warnings.filterwarnings(
+    "ignore", message="Parameter `owners` of initializer `SensorDefinition", category=dg.BetaWarning
+)
+
+LOCATION = "impact_pipeline"
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+class RunFailed(Exception):  # noqa: N818  (a name says what happened)
+    """A run ended without success; the message is the failing step's own."""
+
+
+def build_definitions(resources: Mapping[str, Any], config: Config, *, switched_on: bool = False) -> dg.Definitions:
+    """
+    The whole pipeline.
+
+    Args:
+        resources: by key: config, warehouse, clock, salesforce, impact.
+        config: tells which objects there are to capture. Each run loads its own anew.
+        switched_on: schedules and the sensor run without anybody switching them on in the UI.
+    """
+    status = dg.DefaultScheduleStatus.RUNNING if switched_on else dg.DefaultScheduleStatus.STOPPED
+    queued = dg.AssetSelection.assets(outbox_assets.REQUEST)
+    published = dg.AssetSelection.assets(PUBLISHED)
+    cycle = dg.define_asset_job(
+        "conversion_cycle",
+        selection=dg.AssetSelection.groups("capture", "changes", "conversions") | queued | published,
+        description="Salesforce → outbox: reads what is new, compares, decides, queues. Sends nothing.",
+    )
+    confirm = dg.define_asset_job(
+        "confirm_and_reconcile",
+        selection=(dg.AssetSelection.groups("outbox", "reconciliation") - queued) | published,
+        description="impact.com → outbox and reconciliation: what became of what was sent, and whether all adds up.",
+    )
+    return dg.Definitions(
+        assets=[
+            capture_assets(config),
+            change_asset(config.objects),
+            *conversion_assets.assets,
+            *outbox_assets.assets,
+            *reconciliation_assets.assets,
+            published_asset([outbox_assets.REQUEST, reconciliation_assets.STATUS]),
+        ],
+        asset_checks=[
+            capture_checks(config),
+            *change_checks.checks,
+            *conversion_checks.checks,
+            *outbox_checks.checks,
+            *reconciliation_checks.checks,
+        ],
+        jobs=[cycle, outbox_jobs.submit_conversions, confirm],
+        schedules=[
+            dg.ScheduleDefinition(
+                job=cycle,
+                cron_schedule="*/15 * * * *",
+                default_status=status,
+                description="Every 15 minutes: what is new in Salesforce.",
+            ),
+            dg.ScheduleDefinition(
+                job=confirm,
+                cron_schedule="*/10 * * * *",
+                default_status=status,
+                description="Every 10 minutes: what became of what was sent.",
+            ),
+        ],
+        sensors=[outbox_sensors.outbox_sensor],
+        resources=dict(resources),
+        executor=dg.in_process_executor,
+    )
+
+
+def resources_from(
+    environment: Mapping[str, str], *, wait_seconds: float = 60.0, clock: Callable[[], datetime] | None = None
+) -> dict[str, Any]:
+    """
+    The resources as the environment names them; secrets stay names until a run starts.
+
+    Args:
+        wait_seconds: how long another process's hold on the warehouse is waited for.
+        clock: tells virtual time; None: the machine's.
+    """
+
+    def optional(name: str) -> Any:
+        return dg.EnvVar(name) if environment.get(name) else ""
+
+    return {
+        "config": ConfigResource(
+            folder=str(env.config_folder(environment)),
+            account_sid=dg.EnvVar(env.ACCOUNT_SID),
+            campaign_id=dg.EnvVar(env.CAMPAIGN_ID),
+        ),
+        "warehouse": WarehouseResource(path=str(env.warehouse_path(environment)), wait_seconds=wait_seconds),
+        "clock": ClockResource() if clock is None else _telling(clock),
+        "salesforce": SalesforceResource(
+            domain_url=dg.EnvVar(env.DOMAIN_URL),
+            client_id=dg.EnvVar(env.CLIENT_ID),
+            client_secret=optional(env.CLIENT_SECRET),
+            username=optional(env.USERNAME),
+            private_key_file=optional(env.PRIVATE_KEY_FILE),
+            api_version=env.value_of(environment, env.API_VERSION),
+        ),
+        "impact": ImpactResource(
+            base_url=env.value_of(environment, env.BASE_URL),
+            account_sid=dg.EnvVar(env.ACCOUNT_SID),
+            auth_token=dg.EnvVar(env.AUTH_TOKEN),
+            read_auth_token=optional(env.READ_AUTH_TOKEN),
+        ),
+    }
+
+
+def definitions_from(
+    environment: Mapping[str, str], *, wait_seconds: float = 60.0, clock: Callable[[], datetime] | None = None
+) -> dg.Definitions:
+    """The pipeline of this environment."""
+    return build_definitions(
+        resources_from(environment, wait_seconds=wait_seconds, clock=clock),
+        load_config(env.config_folder(environment)),
+        switched_on=env.value_of(environment, env.SCHEDULES) == "on",
+    )
+
+
+@contextmanager
+def instance_at(home: Path | None) -> Iterator[dg.DagsterInstance]:
+    """Where runs are recorded: the instance in that DAGSTER_HOME, or one that is forgotten at the end."""
+    with dg.DagsterInstance.ephemeral() if home is None else dg.DagsterInstance.from_config(str(home)) as instance:
+        yield instance
+
+
+def run_job(definitions: dg.Definitions, name: str, instance: dg.DagsterInstance) -> str:
+    """
+    Run one job to its end in this process, without its log on the terminal; its run id.
+
+    Raises:
+        RunFailed: from what made the step fail.
+    """
+    try:
+        result = definitions.resolve_job_def(name).execute_in_process(
+            instance=instance,
+            run_config=_QUIET,
+            # By this tag the UI finds the runs of a job.
+            tags={".dagster/repository": f"__repository__@{LOCATION}"},
+        )
+    except dg.Failure as failure:
+        raise RunFailed(failure.description or f"{name} failed.") from failure
+    return result.run_id
+
+
+def _telling(clock: Callable[[], datetime]) -> ClockResource:
+    """A ClockResource that tells another clock's time; a class of its own, since Dagster makes copies of resources."""
+
+    class GivenClock(ClockResource):
+        def now(self) -> datetime:
+            return clock()
+
+    return GivenClock()
+
+
+defs = definitions_from(os.environ)
