@@ -1,5 +1,6 @@
 """Reading until each request has its end: what is in doubt, what was accepted, what impact.com keeps to itself."""
 
+import itertools
 from dataclasses import replace
 from datetime import timedelta
 
@@ -423,4 +424,4 @@ def test_a_long_span_is_asked_for_in_windows_that_impact_com_takes() -> None:
 
     assert [pieces[0][0], pieces[-1][1]] == [START, START + timedelta(days=100)]
     assert all(end - start <= LONGEST_WINDOW for start, end in pieces)
-    assert all(left[1] == right[0] for left, right in zip(pieces, pieces[1:], strict=False))
+    assert all(left[1] == right[0] for left, right in itertools.pairwise(pieces))

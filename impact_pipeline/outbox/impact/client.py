@@ -154,6 +154,10 @@ class ImpactClient:
             text = text.replace(secret, "…")
         return text
 
+    def close(self) -> None:
+        """Close the connections."""
+        self._transport.close()
+
     def _page(self, resource: str, query: Mapping[str, str], number: int) -> Page:
         parameters = {**query, "Page": str(number)}
         answer = self._read(f"/{resource}?{urlencode(parameters)}")

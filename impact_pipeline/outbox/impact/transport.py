@@ -46,6 +46,8 @@ class Transport(Protocol):
         self, method: str, path: str, headers: Mapping[str, str], body: bytes | None, read_seconds: float
     ) -> Answer: ...
 
+    def close(self) -> None: ...
+
 
 class NotConnectedError(NewConnectionError):
     """No connection came to stand: the name, the address or TLS failed. Nothing was sent."""

@@ -1,0 +1,30 @@
+"""The client of impact.com as a Dagster resource."""
+
+import dagster as dg
+from pydantic import Field
+
+from impact_pipeline.outbox.impact.client import Credential, ImpactClient
+from impact_pipeline.outbox.impact.transport import HttpTransport
+
+
+class ImpactResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """One brand account. Pass tokens as dg.EnvVar, so that the UI shows their names only."""
+
+    base_url: str = Field(default="https://api.impact.com", description="impact.com's API; http:// only for loopback.")
+    account_sid: str = Field(description="Account SID.")
+    auth_token: str = Field(description="Auth token that may write conversions and actions.")
+    read_auth_token: str = Field(default="", description="A second token that reading uses.")
+    ir_version: str = Field(default="14", description="Version of the API that each request asks for.")
+    connections: int = Field(default=32, description="Connections that are kept alive.")
+
+    def client(self) -> ImpactClient:
+        """A new client; close it after use."""
+        return ImpactClient(
+            HttpTransport(self.base_url, connections=self.connections),
+            Credential(
+                account_sid=self.account_sid,
+                auth_token=self.auth_token,
+                read_auth_token=self.read_auth_token or None,
+            ),
+            ir_version=self.ir_version,
+        )

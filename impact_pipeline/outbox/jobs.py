@@ -1,0 +1,81 @@
+"""The job that sends. An op, not an asset: what it makes is at impact.com."""
+
+import dagster as dg
+
+from impact_pipeline.config.resource import ConfigResource
+from impact_pipeline.outbox.assets import IMPACT_POOL
+from impact_pipeline.outbox.impact.resource import ImpactResource
+from impact_pipeline.outbox.moves import LeaseLostError
+from impact_pipeline.outbox.settings import settings_of
+from impact_pipeline.outbox.submit import SubmitReport, submit
+from impact_pipeline.warehouse.assets import bars, count_table
+from impact_pipeline.warehouse.high_water import RestoredOldCopy
+from impact_pipeline.warehouse.resource import ClockResource, WarehouseResource
+
+SUBMIT_JOB = "submit_conversions"
+# Why a run that ended early failed, so that somebody hears of it. A rate limit is no failure.
+FAILING = frozenset({"turned_away", "refused_alike", "breaker_open"})
+
+
+@dg.op(
+    out=dg.Out(dg.Nothing),
+    pool=IMPACT_POOL,
+    required_resource_keys={"warehouse", "impact", "config", "clock"},
+    description="Sends what is due, each request once; what gets no answer is settled by reading.",
+)
+def submit_requests(context: dg.OpExecutionContext) -> dg.Output[None]:
+    warehouse: WarehouseResource = context.resources.warehouse
+    impact: ImpactResource = context.resources.impact
+    config: ConfigResource = context.resources.config
+    clock: ClockResource = context.resources.clock
+    settings = settings_of(config.load(), config.campaign_id)
+    client = impact.client()
+    try:
+        report = submit(warehouse.warehouse(), client, settings, run_id=context.run_id, clock=clock.now)
+    except (LeaseLostError, RestoredOldCopy) as error:
+        raise dg.Failure(description=str(error), allow_retries=False) from error
+    finally:
+        client.close()
+    context.log.info(sentence(report))
+    if report.stop is not None and report.stop.code in FAILING:
+        raise dg.Failure(description=sentence(report), metadata=_metadata(report), allow_retries=False)
+    return dg.Output(None, metadata=_metadata(report))
+
+
+@dg.job(
+    name=SUBMIT_JOB, description="outbox → impact.com: sends what is due. outbox_sensor starts it when something is."
+)
+def submit_conversions() -> None:
+    submit_requests()
+
+
+def sentence(report: SubmitReport) -> str:
+    """What a run did, in words."""
+    if report.skipped:
+        return report.skipped
+    sent = ", ".join(f"{count} {verdict}" for verdict, count in sorted(report.verdicts.items()))
+    left = ", ".join(f"{count} {wait}" for wait, count in report.waits.items())
+    parts = [
+        f"{report.sent} requests sent in {report.groups} groups" + (f": {sent}." if sent else "."),
+        f"{report.recovered} of an earlier run are in doubt now." if report.recovered else "",
+        f"Left waiting: {left}." if left else "",
+        f"Stopped early: {report.stop.why}." if report.stop else "",
+    ]
+    return " ".join(filter(None, parts))
+
+
+def _metadata(report: SubmitReport) -> dict[str, dg.MetadataValue]:
+    verdicts, waits = sorted(report.verdicts.items()), sorted(report.waits.items())
+    return {
+        "told": dg.MetadataValue.text(sentence(report)),
+        "sent": dg.MetadataValue.int(report.sent),
+        "groups": dg.MetadataValue.int(report.groups),
+        "recovered": dg.MetadataValue.int(report.recovered),
+        "verdicts": count_table(["verdict", "count"], verdicts),
+        "waiting": count_table(["wait", "count"], waits),
+        "accepted money": count_table(["currency", "amount"], sorted(report.accepted_amounts.items())),
+        "chart": bars(verdicts),
+    }
+
+
+jobs = [submit_conversions]
