@@ -18,8 +18,6 @@ from impact_pipeline.config.resource import ConfigResource
 from impact_pipeline.warehouse.connection import Warehouse
 from impact_pipeline.warehouse.resource import ClockResource, WarehouseResource
 
-STAGING = "staging"
-
 
 class CaptureRun(dg.Config):
     """What one run of the capture does besides."""
@@ -68,7 +66,7 @@ def capture_assets(declared: Config) -> dg.AssetsDefinition:
                 current,
                 reread=config.reread,
                 run_id=context.run.run_id,
-                staging=Path(warehouse.path).parent / STAGING,
+                staging=Path(f"{warehouse.path}.staging"),
                 clock=clock.now,
                 account_sid=program.account_sid,
                 campaign_id=program.campaign_id,
