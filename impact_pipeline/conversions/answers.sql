@@ -14,7 +14,7 @@ contender as (
       from fact as f
       join trigger_answer as t using (change_id, event)
      where f.role <> 'carrier'
-       and (t.answer = 'fire' or (t.reason in ('first_load', 'appeared') and f.condition_holds and f.in_scope))),
+       and (t.answer = 'fire' or (t.reason in ('first_load', 'appeared') and f.has_when and f.condition_holds and f.in_scope))),
 alias as (
     select distinct f.change_id, f.event
       from (select change_id, event, unnest(alias_keys) as event_key from fact) as f

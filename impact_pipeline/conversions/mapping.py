@@ -238,15 +238,19 @@ class _Compiler:
         )
 
     def _record_column(self, event: EventConfig, field: str) -> str:
-        frozen = {*event.declared.updated, *event.declared.once_per} - {"Id"}
-        plain = f"v.{_q(field)}" if field in frozen else f"n.{_q(field)}"
-        return moment_column(self.captured, list(event.histories), field, plain, "h", "value")
+        """Frozen where the event depends on it; what the history row held only once the record has moved on."""
+        histories = list(event.histories)
+        if field in {*event.declared.updated, *event.declared.once_per} - {"Id"}:
+            return moment_column(self.captured, histories, field, f"v.{_q(field)}", "h", "value")
+        then = moment_column(self.captured, histories, field, f"n.{_q(field)}", "h", "value")
+        return f"case when {self._moved_on(event)} then {then} else n.{_q(field)} end" if histories else f"n.{_q(field)}"
 
     def _moved_on(self, event: EventConfig) -> str:
         parts = [
-            f"n.{_q(h.field)} is distinct from h{number}.{_q(h.value)}" for number, h in enumerate(event.histories)
+            f"n.{_q(history.field)} is distinct from h{number}.{_q(history.value)}"
+            for number, history in enumerate(event.histories)
         ]
-        return f"f.kind = 'history' and ({' or '.join(parts)})" if parts else "false"
+        return f"(f.kind = 'history' and f.role <> 'carrier' and ({' or '.join(parts)}))" if parts else "false"
 
     def _currency(self) -> str:
         default = self.config.pipeline.program.default_currency

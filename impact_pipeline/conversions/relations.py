@@ -78,7 +78,11 @@ class Joins:
         try:
             alias, object_name = self._follow(path[:-1])
             if not self.captured.has(object_name, path[-1]):
-                raise UnknownPath(f"{object_name} has no captured field {path[-1]}")
+                raise UnknownPath(
+                    f"{object_name} has no captured field {path[-1]}: the org lacks it, or hides it from the integration "
+                    f"user. Grant access to it, take it out of the configuration, or write {{{'.'.join(path)}?}} in a "
+                    "template to do without it."
+                )
         except UnknownPath:
             if optional:
                 return Typed(sql="null::varchar", type="VARCHAR")

@@ -1,0 +1,223 @@
+"""Plays a case of cases.yaml: edits in a simulated org, capture cycles, changes and decisions in a real warehouse."""
+
+import copy
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from impact_pipeline.changes.compare import find_changes
+from impact_pipeline.config.load import Config, load_config
+from impact_pipeline.conversions.decide import decide, watched_objects
+from impact_pipeline.simulator.salesforce import OrgFeatures
+from impact_pipeline.simulator.salesforce.schema import Field
+from impact_pipeline_tests.capture.world import START, World
+
+IDS = {
+    "account": ("Account", "001am00000000zAAAQ", {"Name": "Hatfan"}),
+    "lead": ("Lead", "00Qam00000000zBEAQ", {"LastName": "Alexander", "Company": "Hatfan", "Status": "Open"}),
+    "other lead": ("Lead", "00Qam00000000zCEAQ", {"LastName": "Bailey", "Company": "Hatfan", "Status": "Open"}),
+    "deal": (
+        "Opportunity",
+        "006am00000000zCAAQ",
+        {"Name": "Deal", "StageName": "Prospecting", "CloseDate": "2026-12-24", "Amount": 100},
+    ),
+    "other deal": (
+        "Opportunity",
+        "006am00000000zDAAQ",
+        {"Name": "Other", "StageName": "Prospecting", "CloseDate": "2026-12-24", "Amount": 100},
+    ),
+    "line": ("OpportunityLineItem", "00kam00000000zGAAQ", {"Quantity": 1, "UnitPrice": 100, "Sku__c": "A"}),
+    "line 2": ("OpportunityLineItem", "00kam00000000zHAAQ", {"Quantity": 1, "UnitPrice": 100, "Sku__c": "B"}),
+    "line 3": ("OpportunityLineItem", "00kam00000000zIAAQ", {"Quantity": 1, "UnitPrice": 100, "Sku__c": "A"}),
+}
+USER = "005am00000000z1AAA"
+_SPAN = re.compile(r"(-?\d+)(m|h|d)\Z")
+
+
+def span(text: str) -> timedelta:
+    match = _SPAN.match(text)
+    assert match, text
+    return {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}[match[2]] * int(match[1])
+
+
+class Story:
+    """
+    One case on its way.
+
+    Args:
+        bases: the named configurations of cases.yaml.
+    """
+
+    def __init__(self, folder: Path, case: dict[str, Any], bases: dict[str, Any]) -> None:
+        self.folder = folder
+        self.case = case
+        self.content = copy.deepcopy(bases[case["config"]])
+        self._patch(case.get("but", {}))
+        tracked = {"Lead": ("Status",)} if case.get("lead_history") else {}
+        self.world = World(folder, OrgFeatures(tracked_fields=tracked))
+        self.org = self.world.org
+        self.org.apply({"op": "create", "sobject": "User", "id": USER, "fields": {"Username": "a", "LastName": "Admin"}})
+        self.org.add_field("OpportunityLineItem", Field(name="Sku__c", type="string", length=40))
+        self.config = self._load()
+        self.there: set[str] = set()
+        self.cycles = 0
+        self.seen = 0
+
+    def play(self, steps: list[Any]) -> None:
+        for step in steps:
+            if step == "cycle":
+                self.cycle()
+            else:
+                ((word, value),) = step.items()
+                getattr(self, "_" + word.replace(" ", "_"), self._record)(word, value)
+
+    def answers(self) -> list[str]:
+        """`kind decision reason` of each change since `given`, of the record that the case is about."""
+        about = IDS[self.case["about"]][1]
+        rows = self.world.query(
+            "select c.kind, d.decision, d.reason, strftime(d.event_at, '%d %H:%M'), d.event, d.detail "
+            "from changes.change as c join conversions.current_decision as d using (change_id) "
+            "where c.change_id > ? and c.Id = ? order by c.occurred_at, c.kind = 'history' desc, c.change_id, d.event",
+            self.seen,
+            about,
+        )
+        events = {row[4] for row in rows}
+        return [" ".join([*(([row[4]]) if len(events) > 1 else []), *row[:3]]) for row in rows]
+
+    def cycle(self) -> None:
+        self.cycles += 1
+        wanted = {name: tuple(sorted(paths)) for name, paths in self.config.capture_set().items()}
+        report = self.world.capture(wanted, optional=tuple(self.config.optional_objects()))
+        now = self.world.clock.now()
+        with self.world.warehouse.transaction() as con:
+            find_changes(con, watched_objects(self.config), cycle_id=report.cycle_id, now=now)
+            decide(
+                con,
+                self.config,
+                cycle_id=report.cycle_id,
+                run_id=f"run {self.cycles}",
+                now=now,
+                campaign_id="4711",
+                organization_id="00D",
+            )
+
+    def _record(self, word: str, fields: dict[str, Any]) -> None:
+        sobject, record_id, defaults = IDS[word]
+        options = {k: fields.pop(k) for k in ("commit_at", "system_only") if k in (fields := dict(fields))}
+        if word not in self.there:
+            given = dict(defaults)
+            if sobject == "OpportunityLineItem":
+                given["OpportunityId"] = IDS["deal"][1]
+            fields = {**given, **fields}
+        self._apply("update" if word in self.there else "create", sobject, record_id, fields, **options)
+        self.there.add(word)
+
+    def _apply(self, op: str, sobject: str, record_id: str, fields: dict[str, Any], **more: Any) -> None:
+        self.org.apply({"op": op, "sobject": sobject, "id": record_id, "fields": fields, "by": USER, **more})
+
+    def _later(self, _: str, value: str) -> None:
+        self.world.clock.advance(span(value))
+
+    def _delete(self, _: str, value: str) -> None:
+        self._apply("delete", IDS[value][0], IDS[value][1], {})
+        if value.startswith("line"):
+            self.there.discard(value)
+
+    def _hard_delete(self, _: str, value: str) -> None:
+        self._apply("hard_delete", IDS[value][0], IDS[value][1], {})
+
+    def _undelete(self, _: str, value: str) -> None:
+        self._apply("undelete", IDS[value][0], IDS[value][1], {})
+
+    def _merge(self, _: str, value: dict[str, str]) -> None:
+        sobject, winner, _ = IDS[value["into"]]
+        self._apply("merge", sobject, winner, {}, loser_ids=[IDS[value["loser"]][1]])
+
+    def _convert(self, _: str, value: dict[str, Any]) -> None:
+        fields = {"IsConverted": True, **value}
+        for target in ("account", "deal"):
+            if target in fields:
+                sobject, record_id, _ = IDS[target]
+                self._record(target, fields.pop(target) or {})
+                fields[f"Converted{sobject}Id"] = record_id
+        self._apply("update", "Lead", IDS["lead"][1], fields)
+
+    def _hide(self, _: str, value: str) -> None:
+        self.org.hide(value)
+
+    def _show(self, _: str, value: str) -> None:
+        self.org.show(value)
+
+    def _reconfigure(self, _: str, value: dict[str, Any]) -> None:
+        self._patch(value)
+        self.config = self._load()
+
+    def _sent(self, _: str, value: str) -> None:
+        """What is to be sent has reached a state of the outbox, and an outcome behind a slash."""
+        state, _, outcome = value.partition("/")
+        with self.world.warehouse.transaction() as con:
+            con.execute(
+                "insert into outbox.request (Type, event_id, object, Id, event, CampaignId, ActionTrackerId, "
+                "EventTypeCode, OrderId, has_click_id, event_at, item_count, config_hash, state, outcome, due_at, "
+                "created_at, intended_at) "
+                "select 'Conversion', event_id, object, Id, event, CampaignId, ActionTrackerId, EventTypeCode, OrderId, "
+                "false, event_at, item_count, config_hash, $state, $outcome, $now, $now, "
+                "case when $state <> 'ready' then $now end from conversions.conversion "
+                "where event_id not in (select event_id from outbox.request)",
+                {"state": state, "outcome": outcome or None, "now": self.world.clock.now()},
+            )
+
+    def _reversal(self, _: str, value: str) -> None:
+        """The reversal that is wanted has reached a state, and an outcome behind a slash."""
+        state, _, outcome = value.partition("/")
+        with self.world.warehouse.transaction() as con:
+            con.execute("delete from outbox.request where Type = 'Reversal'")
+            con.execute(
+                "insert into outbox.request (Type, event_id, object, Id, event, CampaignId, ActionTrackerId, "
+                "EventTypeCode, OrderId, has_click_id, event_at, item_count, config_hash, state, outcome, due_at, "
+                "created_at) "
+                "select 'Reversal', r.event_id, r.object, r.Id, r.event, r.CampaignId, r.ActionTrackerId, "
+                "r.EventTypeCode, r.OrderId, false, r.event_at, 0, r.config_hash, $state, $outcome, $now, $now "
+                "from outbox.request as r join conversions.wanted as w using (event_id) "
+                "where r.Type = 'Conversion' and w.state = 'reversed'",
+                {"state": state, "outcome": outcome or None, "now": self.world.clock.now()},
+            )
+
+    def _locked(self, _: str, value: str) -> None:
+        """The action of what was sent locks at a time before or after now."""
+        with self.world.warehouse.transaction() as con:
+            con.execute(
+                "insert into audit.action (action_id, CampaignId, ActionTrackerId, Oid, State, LockingDate, "
+                "observed_at, run_id) "
+                "select 'a' || request_id, CampaignId, ActionTrackerId, OrderId, 'PENDING', $locks, $now, 'run' "
+                "from outbox.request where Type = 'Conversion'",
+                {"locks": self.world.clock.now() + span(value), "now": self.world.clock.now()},
+            )
+
+    def _given_ends(self, _: str, __: str) -> None:
+        self.seen = self.world.value("select coalesce(max(change_id), 0) from changes.change")
+
+    def _patch(self, patch: dict[str, Any]) -> None:
+        for path, value in patch.items():
+            *parts, last = path.split("/")
+            at = self.content
+            for part in parts:
+                at = at.setdefault(part, {})
+            if value is None:
+                at.pop(last, None)
+            else:
+                at[last] = value
+
+    def _load(self) -> Config:
+        folder = self.folder / "config"
+        (folder / "objects").mkdir(parents=True, exist_ok=True)
+        pipeline = copy.deepcopy(self.content["pipeline"])
+        if isinstance(pipeline.get("go_live_at"), str):
+            pipeline["go_live_at"] = (START + span(pipeline["go_live_at"])).isoformat()
+        (folder / "pipeline.yaml").write_text(yaml.safe_dump(pipeline, sort_keys=False))
+        for name, about in self.content["objects"].items():
+            (folder / "objects" / f"{name}.yaml").write_text(yaml.safe_dump(about, sort_keys=False))
+        return load_config(folder)
