@@ -5,7 +5,6 @@ Loading needs no account: what a run lacks is named when it starts.
 """
 
 import os
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -27,17 +26,12 @@ from impact_pipeline.conversions import checks as conversion_checks
 from impact_pipeline.outbox import assets as outbox_assets
 from impact_pipeline.outbox import checks as outbox_checks
 from impact_pipeline.outbox import jobs as outbox_jobs
-from impact_pipeline.outbox import sensors as outbox_sensors
 from impact_pipeline.outbox.impact.resource import ImpactResource
+from impact_pipeline.outbox.sensors import outbox_sensor_that_is
 from impact_pipeline.reconciliation import assets as reconciliation_assets
 from impact_pipeline.reconciliation import checks as reconciliation_checks
 from impact_pipeline.warehouse.assets import PUBLISHED, published_asset
 from impact_pipeline.warehouse.resource import ClockResource, WarehouseResource
-
-# Dagster warns of a beta parameter that it sets itself, whenever it copies a sensor.
-warnings.filterwarnings(
-    "ignore", message="Parameter `owners` of initializer `SensorDefinition", category=dg.BetaWarning
-)
 
 LOCATION = "impact_pipeline"
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -57,6 +51,7 @@ def build_definitions(resources: Mapping[str, Any], config: Config, *, switched_
         switched_on: schedules and the sensor run without anybody switching them on in the UI.
     """
     status = dg.DefaultScheduleStatus.RUNNING if switched_on else dg.DefaultScheduleStatus.STOPPED
+    sensor_status = dg.DefaultSensorStatus.RUNNING if switched_on else dg.DefaultSensorStatus.STOPPED
     queued = dg.AssetSelection.assets(outbox_assets.REQUEST)
     published = dg.AssetSelection.assets(PUBLISHED)
     cycle = dg.define_asset_job(
@@ -100,7 +95,7 @@ def build_definitions(resources: Mapping[str, Any], config: Config, *, switched_
                 description="Every 10 minutes: what became of what was sent.",
             ),
         ],
-        sensors=[outbox_sensors.outbox_sensor],
+        sensors=[outbox_sensor_that_is(sensor_status)],
         resources=dict(resources),
         executor=dg.in_process_executor,
     )
@@ -192,4 +187,7 @@ def _telling(clock: Callable[[], datetime]) -> ClockResource:
     return GivenClock()
 
 
-defs = definitions_from(os.environ)
+@dg.definitions
+def defs() -> dg.Definitions:
+    """The code location of workspace.yaml, made when Dagster asks: importing this module reads no configuration."""
+    return definitions_from(os.environ)

@@ -44,7 +44,7 @@ def decisions(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResul
             con,
             program.load(),
             cycle_id=cycle_id,
-            run_id=context.run_id,
+            run_id=context.run.run_id,
             now=clock.now(),
             campaign_id=bound.campaign_id,
             organization_id=bound.organization_id,

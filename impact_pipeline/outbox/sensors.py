@@ -5,7 +5,7 @@ from dagster import DagsterRunStatus as Status
 
 from impact_pipeline.config.resource import ConfigResource
 from impact_pipeline.outbox.glance import Glance, glance
-from impact_pipeline.outbox.jobs import SUBMIT_JOB, submit_conversions
+from impact_pipeline.outbox.jobs import SUBMIT_JOB
 from impact_pipeline.outbox.settings import settings_of
 from impact_pipeline.warehouse.connection import WarehouseLocked, WarehouseMissing
 from impact_pipeline.warehouse.resource import ClockResource, WarehouseResource
@@ -15,13 +15,18 @@ _FINISHED = [Status.SUCCESS, Status.FAILURE, Status.CANCELED]
 _UNFINISHED = [Status.QUEUED, Status.NOT_STARTED, Status.STARTING, Status.STARTED, Status.CANCELING]
 
 
-@dg.sensor(
-    name="outbox_sensor",
-    job=submit_conversions,
-    minimum_interval_seconds=30,
-    description="Starts submit_conversions when requests are due. Two ticks on one state give one run.",
-)
-def outbox_sensor(
+def outbox_sensor_that_is(status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
+    """The sensor, switched on or off until somebody says otherwise in the UI."""
+    return dg.sensor(
+        name="outbox_sensor",
+        job_name=SUBMIT_JOB,
+        minimum_interval_seconds=30,
+        default_status=status,
+        description="Starts submit_conversions when requests are due. Two ticks on one state give one run.",
+    )(_tick)
+
+
+def _tick(
     context: dg.SensorEvaluationContext, warehouse: WarehouseResource, config: ConfigResource, clock: ClockResource
 ) -> dg.RunRequest | dg.SkipReason:
     under_way = _newest_run(context, _UNFINISHED)
@@ -48,4 +53,4 @@ def _newest_run(context: dg.SensorEvaluationContext, statuses: list[Status]) -> 
     return runs[0].run_id if runs else None
 
 
-sensors = [outbox_sensor]
+outbox_sensor = outbox_sensor_that_is(dg.DefaultSensorStatus.STOPPED)
