@@ -2,8 +2,8 @@
 Expected events, requests and actions → reconciliation.*: each key in exactly one class, totals that balance.
 
 The comparison takes up the keys with news since the last one and those whose time has come (a wait that ended, an
-action that locked); other rows stay as they are, so its cost follows what changed. Each .sql file here is one question,
-asked in the order of `QUESTIONS`; the answers live in temporary tables until the differing rows are written.
+action that locked); other rows stay as they are, so its cost follows what changed. Each .sql file here is one question;
+the answers live in temporary tables until the differing rows are written.
 """
 
 from dataclasses import dataclass, field
@@ -14,22 +14,12 @@ import duckdb
 from impact_pipeline.reconciliation.settings import ReconciliationSettings
 from impact_pipeline.warehouse.sql import sql_file
 
-QUESTIONS = (
-    "rates",
-    "changed_rates",
-    "scope",
-    "requests",
-    "expected",
-    "corrections",
-    "actions",
-    "facts",
-    "classes",
-    "status",
-)
+# Asked of each slice of the keys; what is asked before and after them is asked once.
+QUESTIONS = ("requests", "expected", "corrections", "actions", "facts", "classes", "status")
 
 
 class UnclassifiedError(Exception):
-    """A key fits no class: the data is in a state that the closed list does not know. Nothing was written."""
+    """A key fits no class: the data is in a state that the closed list does not know. Roll the transaction back."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +43,12 @@ class ReconciliationCounts:
 
 
 def reconcile(
-    con: duckdb.DuckDBPyConnection, settings: ReconciliationSettings, *, now: datetime, full: bool = False
+    con: duckdb.DuckDBPyConnection,
+    settings: ReconciliationSettings,
+    *,
+    now: datetime,
+    full: bool = False,
+    slice_size: int = 200_000,
 ) -> ReconciliationCounts:
     """
     Bring reconciliation.* up to date in the caller's transaction.
@@ -63,16 +58,19 @@ def reconcile(
     Args:
         now: UTC.
         full: compare every key anew, whatever the cursor says; so do changed settings and erasures.
+        slice_size: about how many keys are compared at a time; bounds the memory.
 
     Raises:
         UnclassifiedError: a key fits no class.
     """
     _declare(con, settings, now=now, full=full)
-    for question in QUESTIONS:
-        con.execute(sql_file(__file__, f"{question}.sql"))
-    _refuse_unclassified(con)
-    keys_compared = _count(con, "select count(*) from scope")
-    rows_changed = _write_status(con)
+    con.execute(sql_file(__file__, "rates.sql"))
+    con.execute(sql_file(__file__, "changed_rates.sql"))
+    con.execute(sql_file(__file__, "scope.sql"), {"slice_size": slice_size})
+    keys_compared = _count(con, "select count(*) from scoped")
+    rows_changed = sum(
+        _compare(con, number) for (number,) in con.execute("select distinct slice from scoped").fetchall()
+    )
     if keys_compared:
         con.execute(sql_file(__file__, "totals.sql"))
         _write_differing(con, "totals", "total")
@@ -111,6 +109,15 @@ def _declare(con: duckdb.DuckDBPyConnection, settings: ReconciliationSettings, *
     )
 
 
+def _compare(con: duckdb.DuckDBPyConnection, number: int) -> int:
+    """Compare the keys of one slice; the number of rows that were written or removed."""
+    con.execute(sql_file(__file__, "slice.sql"), {"slice": number})
+    for question in QUESTIONS:
+        con.execute(sql_file(__file__, f"{question}.sql"))
+    _refuse_unclassified(con)
+    return _write_status(con)
+
+
 def _refuse_unclassified(con: duckdb.DuckDBPyConnection) -> None:
     rows = con.execute(
         "select request_id, state, outcome, live_count, reversed_count from classified where class is null limit 3"
@@ -119,7 +126,7 @@ def _refuse_unclassified(con: duckdb.DuckDBPyConnection) -> None:
         raise UnclassifiedError(
             f"{_count(con, 'select count(*) from classified where class is null')} keys fit no class of "
             f"reconciliation.class, e.g. (request_id, state, outcome, live actions, reversed actions) {rows}. "
-            "Nothing was written. Compare these requests with the states that the outbox knows, and report it."
+            "Nothing is written. Compare these requests with the states that the outbox knows, and report it."
         )
 
 

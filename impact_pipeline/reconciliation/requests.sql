@@ -5,7 +5,9 @@
 create or replace temp table conversion_request as
 with
 keyed as (
-    select CampaignId || '/' || ActionTrackerId || '/' || OrderId as key, *
+    select CampaignId || '/' || ActionTrackerId || '/' || OrderId as key,
+           request_id, event_id, object, Id, event, CampaignId, ActionTrackerId, EventTypeCode, OrderId, EventDate, event_at,
+           CurrencyCode, amount, state, outcome, reason, wait, needs_person, due_at, accepted_at, settled_at, submission_id
       from outbox.request
      where Type = 'Conversion'),
 own as (

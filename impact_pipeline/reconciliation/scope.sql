@@ -1,8 +1,9 @@
 -- What     the keys whose row may have changed: by news since the cursor, or because a time has come
 -- Reads    setting, event_type, reconciliation.cursor, conversion_status, implied_rate and the tables compared
--- Writes   scope (temporary)
+-- Writes   scoped (temporary)
 -- Grain    one row per key
-create or replace temp table scope as
+-- Binds    $slice_size integer: about how many keys are compared at a time, so that memory stays bounded
+create or replace temp table scoped as
 with
 seen as (
     select decision_id, transition_id, action_count,
@@ -68,9 +69,36 @@ touched as (
      where observed_at >= (select observed_at from seen)
        and (select count(*) from audit.action) > (select action_count from seen)
      union
-    select 'event/' || event_id from news)
-select key from touched where key is not null
- union
-select 'event/' || event_id from requested where key in (select key from touched)
- union
-select 'event/' || event_id from decided where key in (select key from touched)
+    select 'event/' || event_id from news),
+claimed as (
+    select event_id, key from requested where key in (select key from touched)
+     union
+    select event_id, key from decided where key in (select key from touched)),
+claim as (
+    -- All keys of an event that claims a key looked at: who owns a key can only be told with them in one slice.
+    select event_id, key from requested where event_id in (select event_id from claimed)
+     union
+    select event_id, key from decided where event_id in (select event_id from claimed)),
+straddling as (
+    select distinct key
+      from claim
+     where event_id in (select event_id from claim group by event_id having count(*) > 1)),
+size as (
+    select greatest(1, ceil(count(*) / $slice_size))::bigint as slices from touched),
+sliced as (
+    select key,
+           case when key in (select key from straddling) then 0 else hash(key) % slices end as slice
+      from touched, size
+     where key is not null
+       and not starts_with(key, 'event/')),
+event_row as (
+    select key from touched where starts_with(key, 'event/')
+     union
+    select 'event/' || event_id from claimed)
+select key, slice from sliced
+ union all
+select e.key, coalesce(min(case when c.key in (select key from straddling) then 0 else hash(c.key) % slices end), 0)
+  from event_row as e
+  left join claim as c on e.key = 'event/' || c.event_id
+ cross join size
+ group by e.key
