@@ -6,7 +6,7 @@ from datetime import datetime
 import duckdb
 
 
-class WrongBinding(Exception):
+class WrongBinding(Exception):  # noqa: N818  (a name says what happened)
     """This warehouse belongs to another org, account or program. Nothing was read."""
 
 
@@ -31,9 +31,9 @@ def bind(
     if pinned is None:
         con.execute("insert into warehouse.binding values (?, ?, ?, ?, ?)", [*given, now])
         return
-    names = ("Salesforce organisation Id", "sandbox flag", "impact.com Account SID (hash)", "impact.com CampaignId")
+    names = ("Salesforce organisation Id", "sandbox flag", "impact.com Account SID", "impact.com CampaignId")
     different = [
-        f"{name} is {is_now}, was {was}"
+        f"{name} is another one" if name.endswith("SID") else f"{name} is {is_now}, was {was}"
         for name, was, is_now in zip(names, pinned, given, strict=True)
         if was != is_now
     ]

@@ -1,37 +1,50 @@
-"""Opens the warehouse file: late, for one short transaction, and closes it again. Nothing else opens it."""
+"""
+Opens the warehouse file: late, for one short transaction, and closes it again. Nothing else opens it.
 
-import os
+DuckDB lets one process write and nobody else read meanwhile. So a hold is short, another process's lock is waited for,
+and the threads of one process take turns: DuckDB refuses them a second connection with another configuration.
+"""
+
 import random
 import re
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
 
-from impact_pipeline.warehouse.migrations import migrate
+from impact_pipeline.warehouse.errors import WarehouseError, WarehouseLocked, WarehouseMissing
+from impact_pipeline.warehouse.files import owner_only, temporary_beside
+from impact_pipeline.warehouse.migrations import check, migrate
+
+__all__ = ["READERS", "SCHEMAS", "Warehouse", "WarehouseError", "WarehouseLocked", "WarehouseMissing"]
 
 SCHEMAS = ("raw", "changes", "conversions", "outbox", "audit", "reconciliation", "warehouse")
-_LOCK_TEXT = "Could not set lock on file"
+READERS = "readers.duckdb"
+# DuckDB names the catalogue after the file, and `raw.x` may then mean the one or the other. `published` is what the
+# readers' copy is called while it is being written.
+_TAKEN_NAMES = (*SCHEMAS, "published")
+_LOCK_TEXT = "IO Error: Could not set lock on file"
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.02, 0.5
-# DuckDB refuses a second connection of one process with another configuration, so threads take turns.
-_turns: dict[Path, threading.RLock] = {}
-_turns_guard = threading.Lock()
-
-
-class WarehouseError(Exception):
-    """The warehouse file cannot be used as it is; the message names the file and the remedy."""
-
-
-class WarehouseLocked(WarehouseError):
-    """Another process held the file longer than we were willing to wait."""
-
-
-class WarehouseMissing(WarehouseError):
-    """There is no file yet, and reading does not make one."""
+# DuckDB 2 would write new files in a form that DuckDB 1.5 can't open.
+_FORMAT = {"storage_compatibility_version": "v1.5.0"} if int(duckdb.__version__.split(".")[0]) >= 2 else {}
+# What DuckDB says, in any of its errors at opening, and what we say.
+_REMEDIES = (
+    (
+        "newer version of DuckDB",
+        f"was written by a newer DuckDB than {duckdb.__version__}. Install that one: pip install --upgrade duckdb.",
+    ),
+    (
+        "not a valid DuckDB database file",
+        "is no DuckDB file. Move it away, or set IMPACT_PIPELINE_WAREHOUSE to another one.",
+    ),
+    ("Permission denied", "can't be written by this user. Change the owner of the file and its folder."),
+    ("Read-only file system", "lies on a read-only file system. Set IMPACT_PIPELINE_WAREHOUSE to another place."),
+    ("different configuration", "is open in this very process by other means. Close that connection first."),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,8 +53,9 @@ class Warehouse:
     The DuckDB file of one Salesforce org and one impact.com program.
 
     Args:
-        path: the file; made with its tables at the first transaction.
-        wait_seconds: how long another process's lock is waited for.
+        path: the file; made with its tables at the first transaction, in a folder that exists.
+        wait_seconds: how long another process, or another thread of this one, is waited for.
+        threads: DuckDB's.
         memory_limit: DuckDB's bound; beyond it, it spills beside the file.
     """
 
@@ -51,84 +65,143 @@ class Warehouse:
     memory_limit: str = "1GB"
 
     def __post_init__(self) -> None:
-        if self.path.stem in SCHEMAS:
-            raise WarehouseError(f"{self.path}: a warehouse file can't be named like one of our schemas; rename it.")
+        taken = self.path.resolve().name.removeprefix(".").split(".")[0].lower()
+        if taken in _TAKEN_NAMES:
+            raise WarehouseError(
+                f"{self.path}: a warehouse file can't be named like a schema ({taken}), or DuckDB can't tell them "
+                "apart. Rename the file, or set IMPACT_PIPELINE_WAREHOUSE."
+            )
 
     @contextmanager
     def transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A connection inside a transaction, committed at the end and rolled back on any error; closed in both cases."""
-        with self._turn(), self._open(read_only=False, wait_seconds=self.wait_seconds) as con:
+        """
+        A connection inside a transaction: committed at the end, undone on any error, closed in both cases.
+
+        Raises:
+            WarehouseLocked: after `wait_seconds`; names who holds the file.
+            WarehouseError: the file can't be used.
+        """
+        if self.path.name == READERS:
+            raise WarehouseError(
+                f"{self.path} is the readers' copy, made anew at every publish. Set IMPACT_PIPELINE_WAREHOUSE to the "
+                "warehouse itself."
+            )
+        with self._hold(read_only=False, wait_seconds=self.wait_seconds) as con:
             migrate(con)
             con.begin()
-            try:
-                yield con
-            except BaseException:
-                con.rollback()
-                raise
+            yield con
+            # Closing without this undoes everything; so does the end of the process.
             con.commit()
 
     @contextmanager
     def reading(self, wait_seconds: float | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A read-only connection. Raises WarehouseMissing where there is no file."""
+        """
+        A read-only connection, while other processes may read, too.
+
+        Raises:
+            WarehouseMissing: there is no file yet.
+            WarehouseLocked, WarehouseError: as in `transaction`.
+        """
         if not self.path.exists():
             raise WarehouseMissing(f"{self.path} does not exist yet; the first run makes it: impact-pipeline run.")
-        wait = self.wait_seconds if wait_seconds is None else wait_seconds
-        with self._turn(), self._open(read_only=True, wait_seconds=wait) as con:
+        wait_seconds = self.wait_seconds if wait_seconds is None else wait_seconds
+        with self._hold(read_only=True, wait_seconds=wait_seconds) as con:
+            check(con)
             yield con
 
     @contextmanager
-    def _turn(self) -> Iterator[None]:
-        with _turns_guard:
-            turn = _turns.setdefault(self.path.resolve(), threading.RLock())
-        with turn:
-            yield
-
-    @contextmanager
-    def _open(self, *, read_only: bool, wait_seconds: float) -> Iterator[duckdb.DuckDBPyConnection]:
-        con = self._connect(read_only=read_only, wait_seconds=wait_seconds)
-        try:
-            con.execute("set TimeZone = 'UTC'")
-            yield con
-        finally:
-            con.close()
-
-    def _connect(self, *, read_only: bool, wait_seconds: float) -> duckdb.DuckDBPyConnection:
-        if not self.path.parent.is_dir():
-            raise WarehouseError(f"{self.path.parent} does not exist; make it, or set IMPACT_PIPELINE_WAREHOUSE.")
+    def _hold(self, *, read_only: bool, wait_seconds: float) -> Iterator[duckdb.DuckDBPyConnection]:
         deadline = time.monotonic() + wait_seconds
+        with self._turn(wait_seconds), owner_only():
+            con = self._connect(read_only=read_only, deadline=deadline, wait_seconds=wait_seconds)
+            try:
+                con.execute("set TimeZone = 'UTC'")
+                yield con
+            finally:
+                con.close()
+
+    @contextmanager
+    def _turn(self, wait_seconds: float) -> Iterator[None]:
+        with _turns_guard:
+            turn = _turns.setdefault(self.path.resolve(), _Turn())
+        if turn.thread == threading.get_ident():
+            raise RuntimeError(f"{self.path} is already open in this thread; pass that connection on.")
+        if not turn.lock.acquire(timeout=wait_seconds):
+            raise WarehouseLocked(f"{self.path} is held by another thread of this process (waited {wait_seconds:g} s).")
+        turn.thread = threading.get_ident()
+        try:
+            yield
+        finally:
+            turn.thread = None
+            turn.lock.release()
+
+    def _connect(self, *, read_only: bool, deadline: float, wait_seconds: float) -> duckdb.DuckDBPyConnection:
+        file = self.path.resolve()
+        if not file.parent.is_dir():
+            raise WarehouseError(f"{file.parent} does not exist. Make the folder, or set IMPACT_PIPELINE_WAREHOUSE.")
         pause = _SHORTEST_PAUSE
         while True:
             try:
-                return self._try(read_only=read_only)
-            except duckdb.IOException as error:
-                if _LOCK_TEXT not in str(error):
-                    raise WarehouseError(f"{self.path} can't be opened: {str(error).splitlines()[0]}") from error
+                if not read_only and not file.exists():
+                    self._make(file)
+                return self._open(file, read_only=read_only)
+            except duckdb.Error as error:
+                if not str(error).startswith(_LOCK_TEXT):
+                    raise WarehouseError(f"{self.path} {_remedy(str(error))}") from error
                 if time.monotonic() >= deadline:
                     raise WarehouseLocked(_locked(self.path, str(error), wait_seconds)) from error
+            except OSError as error:
+                raise WarehouseError(f"{self.path} can't be made: {error.strerror}.") from error
             time.sleep(min(pause * random.uniform(0.5, 1.5), max(0.0, deadline - time.monotonic())))  # noqa: S311
             pause = min(pause * 2, _LONGEST_PAUSE)
 
-    def _try(self, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+    def _make(self, file: Path) -> None:
+        """The file with its tables. It appears whole, so that a crash leaves nothing that could not be opened."""
+        with temporary_beside(file) as temporary:
+            con = self._open(temporary, read_only=False)
+            try:
+                migrate(con)
+            finally:
+                con.close()
+            # Linking, not renaming: another process may have made the file meanwhile, and then that one is it.
+            with suppress(FileExistsError):
+                file.hardlink_to(temporary)
+
+    def _open(self, file: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
         config: dict[str, str | bool | int | float | list[str]] = {
             "threads": self.threads,
             "memory_limit": self.memory_limit,
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
-            "temp_directory": f"{self.path}.tmp",
+            "temp_directory": f"{file}.tmp",
+            **_FORMAT,
         }
-        if int(duckdb.__version__.split(".")[0]) >= 2:
-            config["storage_compatibility_version"] = "v1.5.0"
-        is_new = not self.path.exists()
-        con = duckdb.connect(str(self.path), read_only=read_only, config=config)
-        if is_new:
-            os.chmod(self.path, 0o600)
-        return con
+        return duckdb.connect(str(file), read_only=read_only, config=config)
+
+
+@dataclass(kw_only=True)
+class _Turn:
+    """Whose turn it is among the threads of this process."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    thread: int | None = None
+
+
+_turns: dict[Path, _Turn] = {}
+_turns_guard = threading.Lock()
+
+
+def _remedy(text: str) -> str:
+    for said, remedy in _REMEDIES:
+        if said in text:
+            return remedy
+    return f"can't be opened: {text.splitlines()[0]}"
 
 
 def _locked(path: Path, text: str, wait_seconds: float) -> str:
-    holder = re.search(r"PID (\d+)", text)
+    holder = re.search(r"Conflicting lock is held in .*?PID (\d+)", text)
     who = f"process {holder.group(1)}" if holder else "another process"
     return (
-        f"{path} is held by {who} (waited {wait_seconds:.0f} s). Close the notebook or shell that has it open, or let it "
-        f"read {path.with_name('readers.duckdb')} instead."
+        f"{path} is held by {who} (waited {wait_seconds:g} s). Close the notebook or shell that has it open, or let it "
+        f"read {path.with_name(READERS)} instead."
     )

@@ -1,5 +1,6 @@
 """
-Who may act in a lane. One guarded update each: whoever holds the newest token holds the lane, and nobody else can write.
+Who may act in a lane. One guarded update each: whoever holds the newest token holds the lane, and nobody else can
+write.
 """
 
 from datetime import datetime, timedelta
@@ -8,7 +9,7 @@ import duckdb
 
 
 def acquire(con: duckdb.DuckDBPyConnection, lane: str, run_id: str, now: datetime, seconds: float) -> int | None:
-    """Take a free or expired lane; the new token, or None while another run holds it. A run's own lease is taken anew."""
+    """Take a lane that is free, expired or the run's own; the new token, or None while another run holds it."""
     row = con.execute(
         "update outbox.lease "
         "set run_id = $run_id, token = token + 1, renewed_at = $now, expires_at = $expires_at "
@@ -20,7 +21,7 @@ def acquire(con: duckdb.DuckDBPyConnection, lane: str, run_id: str, now: datetim
 
 
 def renew(con: duckdb.DuckDBPyConnection, lane: str, run_id: str, token: int, now: datetime, seconds: float) -> bool:
-    """Prolong the lease; False when somebody else took the lane over. An expired lease that nobody took is still ours."""
+    """Prolong the lease, also an expired one that nobody took; False when the lane was taken over."""
     row = con.execute(
         "update outbox.lease set renewed_at = $now, expires_at = $expires_at "
         "where lane = $lane and run_id = $run_id and token = $token "

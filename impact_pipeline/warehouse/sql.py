@@ -28,6 +28,6 @@ def sql_file(module_file: str, name: str) -> str:
 
 
 def add_columns(con: duckdb.DuckDBPyConnection, table: str, columns: Mapping[str, str]) -> None:
-    """Add the columns (name → type) that the table does not have yet."""
+    """Add the columns (name → type) that the table does not have yet. `table` and types are ours, not quoted here."""
     for name, kind in columns.items():
         con.execute(f"alter table {table} add column if not exists {quote_identifier(name)} {kind}")
