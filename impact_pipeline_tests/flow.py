@@ -29,6 +29,7 @@ from impact_pipeline.simulator.impact import (
 from impact_pipeline.simulator.salesforce import Credentials, Org, OrgFeatures, SalesforceFaults, salesforce_app
 from impact_pipeline.simulator.server import LoopbackServer
 from impact_pipeline.warehouse.connection import SCHEMAS, Warehouse
+from impact_pipeline_tests.simulator.orgs import a_line, a_price_list
 
 START = datetime(2026, 11, 20, 10, tzinfo=UTC)
 JOBS = ("conversion_cycle", "submit_conversions", "confirm_and_reconcile")
@@ -83,6 +84,15 @@ class Flow:
     def a_deal(self, **fields: Any) -> str:
         given = {"Name": "GTX Pro", "StageName": "Prospecting", "CloseDate": "2026-12-24", "Amount": "100.00", **fields}
         return self.edit("create", "Opportunity", **given)
+
+    def a_won_deal(self, deal: str | None = None) -> str:
+        """A deal with one line at 550.00 that is won now; a new one, or the given one."""
+        deal = deal or self.a_deal()
+        if not self.org.table("Product2").rows:
+            a_price_list(self.org)
+        a_line(self.org, None, OpportunityId=deal)
+        self.edit("update", "Opportunity", deal, StageName="Closed Won")
+        return deal
 
     def advance(self, **by: float) -> None:
         self.clock.advance(timedelta(**by))

@@ -1,14 +1,19 @@
 """From a simulated Salesforce to a simulated impact.com, through the jobs that Dagster and the command line run."""
 
-import os
+import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from impact_pipeline.config import environment as env
+from impact_pipeline.config.load import RECOMMENDED
+from impact_pipeline.simulator.clock import Clock
+from impact_pipeline.simulator.impact import Fault
 from impact_pipeline.warehouse.publish import readers_path
 from impact_pipeline_tests.flow import Flow, flow_in
 
@@ -16,6 +21,7 @@ from impact_pipeline_tests.flow import Flow, flow_in
 pytestmark = pytest.mark.filterwarnings("ignore:The `__fields__` attribute")
 # What records that a cycle ran.
 RECORDS_OF_RUNS = {'"audit"."extraction"', '"audit"."listing"', '"outbox"."lease"'}
+RUN = "import sys; sys.argv[1:] = ['run']; from impact_pipeline.cli import main; main()"
 READER = """
 import sys, duckdb
 con = duckdb.connect(sys.argv[1], read_only=True)
@@ -34,14 +40,14 @@ def flow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flow]:
 
 def test_what_happens_in_salesforce_is_told_to_impact_once_and_an_idle_cycle_changes_nothing(flow):
     """The first load is a baseline: the deal that was won before is not told."""
-    flow.a_deal(StageName="Closed Won")
+    flow.a_won_deal()
     lead, deal = flow.a_lead(), flow.a_deal()
     flow.cycle()
     assert flow.reported() == {}
 
     flow.advance(hours=1)
     flow.edit("update", "Lead", lead, Status="Qualified")
-    flow.edit("update", "Opportunity", deal, StageName="Closed Won")
+    flow.a_won_deal(deal)
     flow.cycle()
     told = flow.reported()
     before = flow.fingerprints()
@@ -70,7 +76,7 @@ def test_a_reader_holds_the_copy_open_all_through_a_cycle(flow):
         counts = [_count(reader)]
 
         flow.advance(hours=1)
-        flow.edit("update", "Opportunity", deal, StageName="Closed Won")
+        flow.a_won_deal(deal)
         flow.cycle()
         counts.append(_count(reader))
 
@@ -78,6 +84,49 @@ def test_a_reader_holds_the_copy_open_all_through_a_cycle(flow):
     fresh = subprocess.run(arguments, input="\n", capture_output=True, text=True, check=True)
     assert counts == [0, 0]
     assert fresh.stdout.strip() == "1"
+
+
+def test_a_run_that_is_killed_while_it_sends_is_followed_by_one_that_loses_nothing_and_repeats_nothing(
+    tmp_path, monkeypatch
+):
+    """kill -9 after impact.com has recorded a conversion and before its answer came: reading settles what that was."""
+    config = tmp_path / "config"
+    shutil.copytree(RECOMMENDED, config)
+    with (config / "pipeline.yaml").open("a") as file:
+        file.write("go_live_at: 2020-01-01T00:00:00Z\n")
+    # The process that is killed tells real time, so virtual time has to arrive there by then.
+    with flow_in(tmp_path, clock=Clock(datetime.now(UTC) - timedelta(hours=1))) as flow:
+        for name, value in (flow.environment | {env.CONFIG: str(config)}).items():
+            monkeypatch.setenv(name, value)
+            flow.environment[name] = value
+        deals = [flow.a_won_deal() for _ in range(4)]
+        flow.cycle()
+        first = flow.reported().total()
+
+        flow.clock.move_to(datetime.now(UTC))
+        flow.impact_faults.add(Fault(kind="no_answer", endpoint="Conversions", parameters={"seconds": 60}))
+        with subprocess.Popen([sys.executable, "-c", RUN]) as killed:
+            _wait_until(lambda: flow.reported().total() > first, killed)
+            killed.send_signal(signal.SIGKILL)
+        flow.impact_faults.clear()
+        for _ in range(3):
+            flow.cycle()
+
+        assert first == 1
+        assert flow.reported() == {("Opportunity_Closed Won", f"Opportunity_Closed Won_{deal}"): 1 for deal in deals}
+        assert flow.rows("select distinct state from outbox.request") == [("settled",)]
+
+
+def _wait_until(is_so: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
+    """Look again and again, until it is so or the process has ended; 60 s at most."""
+    for _ in range(6000):
+        if is_so():
+            return
+        try:
+            assert process.wait(0.01) is None, "the run ended before it could be killed"
+        except subprocess.TimeoutExpired:
+            continue
+    pytest.fail("nothing was sent within 60 s")
 
 
 def _count(reader: subprocess.Popen[str]) -> int:
