@@ -1,9 +1,9 @@
 """
 raw.* → changes.*: what differs between a record's versions, by value.
 
-The stamp says that somebody wrote; only values say that something changed. A version is compared with the version before
-it, field by field, and only in fields that both were captured with. The history objects of Salesforce tell the stages
-that were passed between two captures; each passage is a change of its own, with its own time.
+The stamp says that somebody wrote; only values say that something changed. A version is compared with the version
+before it, field by field, and only in fields that both were captured with. The history objects of Salesforce tell the
+stages that were passed between two captures; each passage is a change of its own, with its own time.
 """
 
 from dataclasses import dataclass
@@ -61,8 +61,9 @@ def find_changes(
     con: duckdb.DuckDBPyConnection, objects: list[WatchedObject], *, cycle_id: str, now: datetime
 ) -> ChangeCounts:
     """
-    Append to changes.change what is new in raw.* since the last call, and move changes.cursor, in the caller's transaction.
+    Append to changes.change what is new in raw.* since the last call, and move changes.cursor.
 
+    Runs in the caller's transaction.
     A call without new versions writes nothing. An object that was never captured is passed over.
 
     Args:

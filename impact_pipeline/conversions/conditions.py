@@ -1,8 +1,8 @@
 """
 Compiles the triggers of one object to one statement: a row of facts per pair of change and event.
 
-A fact is what the data say: does the condition hold, did a watched field differ, when did it happen. What follows from the
-facts is said by triggers.sql and answers.sql, which know no object.
+A fact is what the data say: does the condition hold, did a watched field differ, when did it happen. What follows from
+the facts is said by triggers.sql and answers.sql, which know no object.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from impact_pipeline.conversions.relations import Captured, Joins
 from impact_pipeline.conversions.values import text
 from impact_pipeline.warehouse.sql import quote_identifier, quote_literal, sql_file
 
-# An edit within the first minute is part of creating a record: the stamps of one save and its automation differ so little.
+# An edit within the first minute is part of creating a record: the stamps of one save and its automation differ a bit.
 EDIT_MARGIN_SECONDS = 60
 # How many cycles a history row may come after the record that it belongs to.
 HISTORY_PATIENCE_CYCLES = 2
@@ -90,7 +90,7 @@ class _Compiler:
         watched = [field for field in declared.updated if field != "items"]
         rules = [
             f"when {_rule_matches(rule, _condition(rule.when, at_moment))} "
-            f"then {{'do': {quote_literal(rule.do)}, 'code': {quote_literal(rule.code) if rule.code else 'null::varchar'}}}"
+            f"then {{'do': {quote_literal(rule.do)}, 'code': {_text_or_null(rule.code)}}}"
             for rule in event.rules
         ]
         mapped = sorted({path.parts[0] for t in event.conversion.values() for path in paths(t) if not path.first_lead})
@@ -164,13 +164,16 @@ def _rule_matches(rule: RuleConfig, when: str) -> str:
 
 def _passed(histories: list[HistorySource]) -> str:
     parts = [
-        f"select {_q(source.parent)} as id, {quote_literal(source.field)} as field, {_q(source.value)}::varchar as value, "
-        f'"CreatedDate" as passed_at from raw.{_q(source.object)} '
+        f"select {_q(source.parent)} as id, {quote_literal(source.field)} as field, "
+        f'{_q(source.value)}::varchar as value, "CreatedDate" as passed_at from raw.{_q(source.object)} '
         f"where {_q(source.parent)} in (select Id from moment)"
         + (f' and "Field" = {quote_literal(source.field)}' if source.old_value else "")
         for source in histories
     ]
-    nothing = "select null::varchar as id, null::varchar as field, null::varchar as value, null::timestamptz as passed_at where false"
+    nothing = (
+        "select null::varchar as id, null::varchar as field, null::varchar as value, null::timestamptz as passed_at "
+        "where false"
+    )
     return "\n    union all ".join(parts or [nothing])
 
 
@@ -185,6 +188,10 @@ def _caught_up(history: HistorySource) -> str:
 
 def _names(fields: list[str]) -> str:
     return "[" + ", ".join(quote_literal(f) for f in fields) + "]::varchar[]"
+
+
+def _text_or_null(words: str | None) -> str:
+    return quote_literal(words) if words else "null::varchar"
 
 
 def _bool(value: bool) -> str:

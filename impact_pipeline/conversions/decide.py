@@ -1,10 +1,12 @@
 """
 changes.* → conversions.*: what becomes of each change for each event, set-based, one object after the other.
 
-    pair → fact → trigger_answer → need → line, mapped → standing → answer, correction → decision, conversion, item, wanted
+    pair → fact → trigger_answer → need → line, mapped → standing → answer, correction
+         → decision, conversion, item, wanted
 
-Facts and mapping are compiled per object; the answers are the same few statements for all. Held pairs, and pairs to be sent
-that nobody intended yet, are answered anew every time, so a hold ends by itself and values follow the record until then.
+Facts and mapping are compiled per object; the answers are the same few statements for all. Held pairs, and pairs to be
+sent that nobody intended yet, are answered anew every time, so a hold ends by itself and values follow the record
+until then.
 """
 
 from collections.abc import Mapping
@@ -57,8 +59,8 @@ def decide(
     """
     Answer what is new or open, in the caller's transaction.
 
-    Writes conversions.decision only where an answer changes; conversions.conversion and item for what is to be sent and was
-    never intended; conversions.wanted for corrections; conversions.customer for the first CustomerId of a record.
+    Writes conversions.decision only where an answer changes; conversions.conversion and item for what is to be sent and
+    was never intended; conversions.wanted for corrections; conversions.customer for the first CustomerId of a record.
 
     Raises:
         UnknownPath: the configuration names a field that was not captured.

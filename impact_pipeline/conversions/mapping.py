@@ -1,8 +1,8 @@
 """
-Compiles the mapping of one object to SQL: templates to impact.com's parameters, lines to items, and what is wrong with them.
+Compiles the mapping of one object to SQL: templates to parameters, lines to items, and what is wrong there.
 
-One statement maps all events of the object, one all their lines. A value is frozen where the event depends on it (watched
-fields, once_per, what a history row tells) and the record's newest everywhere else.
+One statement maps all events of the object, one all their lines. A value is frozen where the event depends on it
+(watched fields, once_per, what a history row tells) and the record's newest everywhere else.
 """
 
 from dataclasses import dataclass
@@ -179,8 +179,7 @@ class Names:
 
     def _column(self, path: FieldPath) -> Typed:
         if path.first_lead:
-            assert self.first_lead is not None
-            return self.first_lead.column(path.parts, optional=path.optional)
+            return (self.first_lead or self.joins).column(path.parts, optional=path.optional)
         return self.joins.column(path.parts, optional=path.optional)
 
 
@@ -243,7 +242,8 @@ class _Compiler:
         if field in {*event.declared.updated, *event.declared.once_per} - {"Id"}:
             return moment_column(self.captured, histories, field, f"v.{_q(field)}", "h", "value")
         then = moment_column(self.captured, histories, field, f"n.{_q(field)}", "h", "value")
-        return f"case when {self._moved_on(event)} then {then} else n.{_q(field)} end" if histories else f"n.{_q(field)}"
+        newest = f"n.{_q(field)}"
+        return f"case when {self._moved_on(event)} then {then} else {newest} end" if histories else newest
 
     def _moved_on(self, event: EventConfig) -> str:
         parts = [
@@ -274,12 +274,14 @@ class _Compiler:
         if not uses or not self.captured.has("Lead", field):
             return "select null::varchar as record_id, null::varchar as lead_id where false"
         ways = [
-            f'select k.id as record_id, l."Id" as lead_id, 1 as distance, l."CreatedDate" as created_at from wanted_id as k join raw."Lead" as l on l.{_q(field)} = k.id'
+            'select k.id as record_id, l."Id" as lead_id, 1 as distance, l."CreatedDate" as created_at '
+            f'from wanted_id as k join raw."Lead" as l on l.{_q(field)} = k.id'
         ]
         if self.captured.has(self.about.name, "AccountId") and self.about.name != "Account":
             ways.append(
                 'select k.id, l."Id", 2, l."CreatedDate" from wanted_id as k '
-                f'join raw.{_q(self.about.name)} as o on o."Id" = k.id join raw."Lead" as l on l."ConvertedAccountId" = o."AccountId"'
+                f'join raw.{_q(self.about.name)} as o on o."Id" = k.id '
+                'join raw."Lead" as l on l."ConvertedAccountId" = o."AccountId"'
             )
         return (
             "select record_id, lead_id from (" + " union all ".join(ways) + ") "
@@ -292,7 +294,8 @@ class _Compiler:
         field = f"Converted{self.about.name}Id"
         if self.captured.has("Lead", field):
             ways.append(
-                f'select {_q(field)} as record_id, \'Lead\' as object, "Id" as linked_id from raw."Lead" where {_q(field)} in (from wanted_id)'
+                f"select {_q(field)} as record_id, 'Lead' as object, \"Id\" as linked_id "
+                f'from raw."Lead" where {_q(field)} in (from wanted_id)'
             )
         if self.captured.has(self.about.name, "MasterRecordId"):
             ways.append(

@@ -54,5 +54,6 @@ def require_captured(captured: Captured, histories: list[HistorySource]) -> None
     for source in histories:
         if source.object not in captured.types:
             raise UnknownPath(
-                f"{source.object}, which tells the history of {source.field}, was not captured: is it tracked in the org?"
+                f"{source.object}, which tells the history of {source.field}, was not captured: "
+                "is it tracked in the org?"
             )

@@ -1,4 +1,4 @@
-"""Follows the paths of the mapping (Account.Name, Product2.Family) through the captured tables, as joins of one statement."""
+"""Follows the paths of the mapping (Account.Name, Product2.Family) through the captured tables, as joins."""
 
 from dataclasses import dataclass, field
 
@@ -8,7 +8,7 @@ from impact_pipeline.warehouse.sql import quote_identifier
 
 
 class UnknownPath(ValueError):
-    """A path of the configuration leads to a field that was not captured. The message names the object and the field."""
+    """A path of the configuration leads to a field that was not captured; names the object, the field, the remedy."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +37,7 @@ class Captured:
 
 
 def captured(con: duckdb.DuckDBPyConnection) -> Captured:
-    """Read what was captured from raw._field. A reference to several objects is followed to User, else to the first one."""
+    """Read what was captured from raw._field. A reference to several objects is followed to User, else the first."""
     types: dict[str, dict[str, str]] = {}
     references: dict[str, dict[str, tuple[str, str]]] = {}
     rows = con.execute(
@@ -79,8 +79,8 @@ class Joins:
             alias, object_name = self._follow(path[:-1])
             if not self.captured.has(object_name, path[-1]):
                 raise UnknownPath(
-                    f"{object_name} has no captured field {path[-1]}: the org lacks it, or hides it from the integration "
-                    f"user. Grant access to it, take it out of the configuration, or write {{{'.'.join(path)}?}} in a "
+                    f"{object_name} has no captured field {path[-1]}: the org lacks it, or hides it from the "
+                    f"integration user. Grant access to it, take it out of the configuration, or write {{{'.'.join(path)}?}} in a "
                     "template to do without it."
                 )
         except UnknownPath:
@@ -102,7 +102,8 @@ class Joins:
                 raise UnknownPath(f"{target}, to which {object_name}.{relationships[-1]} leads, was not captured")
             own = f"{self.prefix}{len(self._known) + 1}"
             self.sql.append(
-                f'left join raw.{quote_identifier(target)} as {own} on {own}."Id" = {alias}.{quote_identifier(field_name)}'
+                f"left join raw.{quote_identifier(target)} as {own} "
+                f'on {own}."Id" = {alias}.{quote_identifier(field_name)}'
             )
             self._known[relationships] = (own, target)
         return self._known[relationships]

@@ -2,7 +2,7 @@
 How a value becomes the text that leaves: pure functions from SQL to SQL.
 
 Numbers in plain decimal without trailing zeros, money with two decimals, booleans true and false, times in UTC with Z,
-dates without time as midnight in the program's time zone with its offset. The kinds are those of the parameter catalogue.
+dates without time as midnight in the program's time zone with its offset. The kinds are those of the catalogue.
 """
 
 from impact_pipeline.conversions.relations import Typed
@@ -76,5 +76,6 @@ def formatted(value: Typed, kind: str, time_zone: str) -> str:
         return f"case when lower({as_text}) in ('true', 'false') then lower({as_text}) end"
     if kind == "datetime" and value.type.upper() == "VARCHAR":
         offset = r"T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})$"
-        return f"case when regexp_matches({value.sql}, '{offset}') then {instant(f'try_cast({value.sql} as timestamptz)')} end"
+        moment = instant(f"try_cast({value.sql} as timestamptz)")
+        return f"case when regexp_matches({value.sql}, '{offset}') then {moment} end"
     return as_text

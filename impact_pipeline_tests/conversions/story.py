@@ -59,7 +59,9 @@ class Story:
         tracked = {"Lead": ("Status",)} if case.get("lead_history") else {}
         self.world = World(folder, OrgFeatures(tracked_fields=tracked))
         self.org = self.world.org
-        self.org.apply({"op": "create", "sobject": "User", "id": USER, "fields": {"Username": "a", "LastName": "Admin"}})
+        self.org.apply(
+            {"op": "create", "sobject": "User", "id": USER, "fields": {"Username": "a", "LastName": "Admin"}}
+        )
         self.org.add_field("OpportunityLineItem", Field(name="Sku__c", type="string", length=40))
         self.config = self._load()
         self.there: set[str] = set()
@@ -163,8 +165,8 @@ class Story:
                 "insert into outbox.request (Type, event_id, object, Id, event, CampaignId, ActionTrackerId, "
                 "EventTypeCode, OrderId, has_click_id, event_at, item_count, config_hash, state, outcome, due_at, "
                 "created_at, intended_at) "
-                "select 'Conversion', event_id, object, Id, event, CampaignId, ActionTrackerId, EventTypeCode, OrderId, "
-                "false, event_at, item_count, config_hash, $state, $outcome, $now, $now, "
+                "select 'Conversion', event_id, object, Id, event, CampaignId, ActionTrackerId, EventTypeCode, "
+                "OrderId, false, event_at, item_count, config_hash, $state, $outcome, $now, $now, "
                 "case when $state <> 'ready' then $now end from conversions.conversion "
                 "where event_id not in (select event_id from outbox.request)",
                 {"state": state, "outcome": outcome or None, "now": self.world.clock.now()},
