@@ -23,6 +23,7 @@ from impact_pipeline.outbox.impact.client import (
     NotFoundError,
     NotPermittedError,
     RateLimitedError,
+    UnreachableError,
     WrongCredentialError,
 )
 from impact_pipeline.outbox.listing import (
@@ -118,6 +119,7 @@ def confirm(
 
     Raises:
         WrongCredentialError: impact.com refused the credential.
+        UnreachableError: impact.com could not be reached. What was read before counts.
         LeaseLostError: another run took the lane over; nothing was written.
     """
     with alive.living(warehouse.path, run_id):
@@ -142,7 +144,7 @@ def _confirm(
                 raise LeaseLostError(f"run {run_id} lost the lane {LANE!r} to another run; it writes nothing.")
             report = _keep(con, settings, reading, files, run_id, now)
             lease.release(con, LANE, run_id, plan.token)
-    if isinstance(reading.problem, WrongCredentialError):
+    if isinstance(reading.problem, WrongCredentialError | UnreachableError):
         raise reading.problem
     return report
 
