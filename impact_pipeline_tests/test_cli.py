@@ -217,8 +217,10 @@ def test_a_relative_dagster_home_is_refused(flow, monkeypatch):
 
 def test_explain_tells_the_story_of_a_record_and_of_its_order(flow_after_a_run):
     flow = flow_after_a_run
+    lead = flow.a_lead(LastName="Zimmermann", Email="zimmermann@hatfan.example")
     flow.advance(hours=1)
-    lead = flow.a_lead(LastName="Zimmermann", Email="zimmermann@hatfan.example", Status="Qualified")
+    flow.run("conversion_cycle")
+    flow.edit("update", "Lead", lead, Status="Qualified")
     flow.cycle()
 
     by_record = invoke("explain", lead, "--json")
@@ -227,7 +229,7 @@ def test_explain_tells_the_story_of_a_record_and_of_its_order(flow_after_a_run):
 
     (story,) = json.loads(by_record.stdout)
     assert story == json.loads(by_order.stdout)[0]
-    assert [change["kind"] for change in story["changes"]] == ["created"]
+    assert [change["kind"] for change in story["changes"]] == ["created", "updated"]
     assert "send" in {decision["decision"] for decision in story["decisions"]}
     assert [move["to_state"] for move in story["transitions"]] == ["ready", "intended", "accepted", "settled"]
     assert [attempt["verdict"] for attempt in story["attempts"]] == ["accepted"]
