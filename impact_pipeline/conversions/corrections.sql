@@ -1,5 +1,5 @@
 -- What     decides for changes that did not send what they mean for an event that was reported before
--- Reads    fact, answer, mapped, mapped_item, conversions.current_decision, conversion, item, wanted, outbox.request,
+-- Reads    fact, trigger_answer, answer, mapped, mapped_item, conversions.current_decision, conversion, item, wanted, outbox.request,
 --          audit.current_action
 -- Writes   correction (temporary)
 -- Grain    one row per pair whose answer becomes correct, hold or skip because of a reported event
@@ -11,10 +11,11 @@ asking as (
     select a.change_id, a.event, a.object, a.Id, a.kind, a.reason as skip_reason, f.rule, f.touches_mapping
       from answer as a
       join fact as f using (change_id, event)
+      join trigger_answer as t using (change_id, event)
      where (a.decision = 'skip'
-            or (a.decision = 'hold'
+            or (a.decision = 'hold' and t.answer <> 'fire'
                 and a.reason in ('correction_impossible', 'correction_currency', 'flapping', 'amount_not_positive')))
-       and f.kind not in ('baseline', 'appeared', 'history', 'merged')),
+       and f.kind not in ('baseline', 'appeared', 'history', 'merged', 'undeleted')),
 carried as (
     select q.change_id, q.event,
            d.change_id as carrier_id, d.event_id, d.decision, d.amount, d.CurrencyCode, d.EventTypeCode, d.OrderId

@@ -80,8 +80,8 @@ class Joins:
             if not self.captured.has(object_name, path[-1]):
                 raise UnknownPath(
                     f"{object_name} has no captured field {path[-1]}: the org lacks it, or hides it from the "
-                    f"integration user. Grant access to it, take it out of the configuration, or write {{{'.'.join(path)}?}} in a "
-                    "template to do without it."
+                    "integration user. Grant access to it, take it out of the configuration, or write "
+                    f"{{{'.'.join(path)}?}} in a template to do without it."
                 )
         except UnknownPath:
             if optional:

@@ -2,10 +2,13 @@
 
 import copy
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import yaml
 
 from impact_pipeline.changes.compare import find_changes
@@ -13,6 +16,7 @@ from impact_pipeline.config.load import Config, load_config
 from impact_pipeline.conversions.decide import decide, watched_objects
 from impact_pipeline.simulator.salesforce import OrgFeatures
 from impact_pipeline.simulator.salesforce.schema import Field
+from impact_pipeline.warehouse.connection import Warehouse
 from impact_pipeline_tests.capture.world import START, World
 
 IDS = {
@@ -43,6 +47,23 @@ def span(text: str) -> timedelta:
     return {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}[match[2]] * int(match[1])
 
 
+_open: dict[Path, duckdb.DuckDBPyConnection] = {}
+
+
+class KeptOpen(Warehouse):
+    """A warehouse whose file stays open: opening it is tested elsewhere, and would be most of a small case's time."""
+
+    @contextmanager
+    def _hold(self, *, read_only: bool, wait_seconds: float) -> Iterator[duckdb.DuckDBPyConnection]:
+        if self.path not in _open:
+            _open[self.path] = duckdb.connect(str(self.path))
+            _open[self.path].execute("set TimeZone = 'UTC'")
+        yield _open[self.path]
+
+    def close(self) -> None:
+        _open.pop(self.path).close()
+
+
 class Story:
     """
     One case on its way.
@@ -58,6 +79,8 @@ class Story:
         self._patch(case.get("but", {}))
         tracked = {"Lead": ("Status",)} if case.get("lead_history") else {}
         self.world = World(folder, OrgFeatures(tracked_fields=tracked))
+        self.warehouse = KeptOpen(path=self.world.warehouse.path)
+        self.world.warehouse = self.warehouse
         self.org = self.world.org
         self.org.apply(
             {"op": "create", "sobject": "User", "id": USER, "fields": {"Username": "a", "LastName": "Admin"}}
@@ -67,6 +90,10 @@ class Story:
         self.there: set[str] = set()
         self.cycles = 0
         self.seen = 0
+
+    def close(self) -> None:
+        self.world.close()
+        self.warehouse.close()
 
     def play(self, steps: list[Any]) -> None:
         for step in steps:

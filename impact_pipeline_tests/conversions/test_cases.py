@@ -22,7 +22,7 @@ def test_a_change_is_answered_as_its_case_says(case: dict[str, Any], tmp_path: P
         for sql, expected in case.get("also", {}).items():
             assert [list(row) for row in story.world.query(sql)] == expected
     finally:
-        story.world.close()
+        story.close()
 
 
 def test_no_case_is_told_twice() -> None:

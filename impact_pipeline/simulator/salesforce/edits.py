@@ -162,7 +162,7 @@ def _undelete(org: "Org", edit: Edit) -> None:
         _stamp(org.type_named(sobject), binned, restored, edit)
         org.table(sobject).put(restored)
     _after_write(org, record, table.rows[str(record["Id"])], edit)
-    if kind.name == "Opportunity":
+    if kind.name == "Opportunity" and record.get("HasOpportunityLineItem"):
         opportunities.roll_up(org, str(record["Id"]), edit)
 
 
