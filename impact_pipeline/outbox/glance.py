@@ -5,9 +5,9 @@ from datetime import datetime
 
 import duckdb
 
+from impact_pipeline.outbox.lane import read_due, waits
 from impact_pipeline.outbox.pacing import LaneState, read_lane
 from impact_pipeline.outbox.settings import OutboxSettings
-from impact_pipeline.outbox.submit import read_due, waits
 from impact_pipeline.warehouse.sql import sql_file
 
 WORDS = {

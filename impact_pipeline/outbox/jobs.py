@@ -5,9 +5,10 @@ import dagster as dg
 from impact_pipeline.config.resource import ConfigResource
 from impact_pipeline.outbox.assets import IMPACT_POOL
 from impact_pipeline.outbox.impact.resource import ImpactResource
+from impact_pipeline.outbox.lane import SubmitReport
 from impact_pipeline.outbox.moves import LeaseLostError
 from impact_pipeline.outbox.settings import settings_of
-from impact_pipeline.outbox.submit import SubmitReport, submit
+from impact_pipeline.outbox.submit import submit
 from impact_pipeline.warehouse.assets import bars, count_table
 from impact_pipeline.warehouse.high_water import RestoredOldCopy
 from impact_pipeline.warehouse.resource import ClockResource, WarehouseResource

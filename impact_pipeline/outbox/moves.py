@@ -52,9 +52,8 @@ def carry_out(
         IllegalMoveError: one of them is not legal.
         LeaseLostError: the lane's lease has another token.
     """
-    for from_state, to_state, outcome in con.execute(
-        "select distinct from_state, to_state, outcome from move"
-    ).fetchall():
+    kinds = con.execute("select distinct from_state, to_state, outcome from move").fetchall()
+    for from_state, to_state, outcome in kinds:
         if why := why_illegal(from_state, to_state, outcome):
             raise IllegalMoveError(f"{why}. This is a mistake of the program; nothing was moved.")
     if lane is not None:
@@ -64,6 +63,8 @@ def carry_out(
                 f"run {run_id} lost the lane {lane!r} to run {held[1] if held else None}; what it had under way is "
                 "settled by reading."
             )
+    if not kinds:
+        return 0
     con.execute(sql_file(__file__, "moves_in_force.sql"), {"token": token, "is_takeover": is_takeover})
     con.execute(sql_file(__file__, "move_requests.sql"), {"run_id": run_id, "now": now, "token": token})
     con.execute(sql_file(__file__, "move_history.sql"), {"run_id": run_id, "now": now, "decided_by": decided_by})

@@ -101,7 +101,9 @@ class Watch:
 
     def see(self, judgement: Judgement) -> None:
         with self._lock:
-            if judgement.rate.remaining is not None:
+            # Answers of one moment come in any order: the smallest budget is the newest one.
+            told, known = judgement.rate.remaining, self.rate.remaining
+            if told is not None and (known is None or told < known):
                 self.rate = judgement.rate
             verdict = judgement.verdict
             self._lost = self._lost + 1 if verdict in (Verdict.IN_DOUBT, Verdict.NOT_SENT) else 0
@@ -151,18 +153,18 @@ def send_group(
     watch: Watch,
     *,
     clock: Callable[[], datetime],
-    until: float,
+    until: Callable[[], float],
 ) -> "list[Future[Sent]]":
     """
     Start to send the rows, in their order.
 
     Args:
-        until: the moment of time.monotonic() after which no row is begun, because the lease could end under it.
+        until: gives the moment of time.monotonic() after which no row is begun, because the lease could end under it.
     """
 
     def send(row: Row) -> Sent:
         started_at = clock()
-        if watch.stop is None and time.monotonic() >= until:
+        if watch.stop is None and time.monotonic() >= until():
             watch.stop_with(Stop(code="lease_ending", why="the lease would have ended while requests were under way"))
         if watch.stop is not None:
             return Sent(row=row, started_at=started_at)

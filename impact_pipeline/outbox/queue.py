@@ -86,6 +86,8 @@ def queue_corrections(
     Returns:
         How many corrections were queued, withdrawn and left out.
     """
+    if not _number(con, "select count(*) from (select 1 from conversions.wanted limit 1)"):
+        return 0, 0, 0
     list_moves(con)
     con.execute(
         sql_file(__file__, "correction_wanted.sql"),

@@ -3,8 +3,10 @@
 import json
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
-from impact_pipeline.config.load import Config
+if TYPE_CHECKING:
+    from impact_pipeline.config.load import Config
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +85,7 @@ class OutboxSettings:
         )
 
 
-def settings_of(config: Config, campaign_id: str) -> OutboxSettings:
+def settings_of(config: "Config", campaign_id: str) -> OutboxSettings:
     """The settings that a configuration means for the program `campaign_id`."""
     pipeline = config.pipeline
     return OutboxSettings(

@@ -2,22 +2,26 @@
 
 import json
 import shutil
+import threading
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+import duckdb
 import pytest
 
 from impact_pipeline.outbox.confirm import ConfirmReport, confirm
 from impact_pipeline.outbox.impact.client import Credential, ImpactClient
 from impact_pipeline.outbox.impact.transport import HttpTransport
+from impact_pipeline.outbox.lane import SubmitReport
 from impact_pipeline.outbox.queue import QueueCounts, enqueue
 from impact_pipeline.outbox.settings import EventType, OutboxSettings
-from impact_pipeline.outbox.submit import SubmitReport, submit
+from impact_pipeline.outbox.submit import submit
 from impact_pipeline.simulator.clock import Clock
 from impact_pipeline.simulator.impact import (
     Click,
@@ -262,10 +266,51 @@ def empty_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+class KeptOpen(Warehouse):
+    """A warehouse whose connection stays open, which is quick; for tests in which no second process takes part."""
+
+    connections: ClassVar[dict[Path, duckdb.DuckDBPyConnection]] = {}
+    turn: ClassVar[threading.RLock] = threading.RLock()
+
+    @contextmanager
+    def transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        with self.turn:
+            con = self._connection()
+            con.begin()
+            try:
+                yield con
+            except BaseException:
+                con.rollback()
+                raise
+            con.commit()
+
+    @contextmanager
+    def reading(self, wait_seconds: float | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+        yield self._connection()
+
+    def close(self) -> None:
+        if con := self.connections.pop(self.path, None):
+            con.close()
+
+    def _connection(self) -> duckdb.DuckDBPyConnection:
+        if self.path not in self.connections:
+            self.connections[self.path] = duckdb.connect(str(self.path), config={"threads": 1})
+            self.connections[self.path].execute("set TimeZone = 'UTC'")
+        # A cursor has its own temporary tables, as a new connection would.
+        return self.connections[self.path].cursor()
+
+
 @pytest.fixture
-def outbox(tmp_path: Path, empty_warehouse: Path, clock: Clock, impact: There) -> Iterator[Outbox]:
-    shutil.copy(empty_warehouse, tmp_path)
+def warehouse(tmp_path: Path, empty_warehouse: Path) -> Iterator[Warehouse]:
+    """Kept open; a module in which other processes open the file has a fixture of its own."""
+    kept = KeptOpen(path=shutil.copy(empty_warehouse, tmp_path / "impact_pipeline.duckdb"))
+    yield kept
+    kept.close()
+
+
+@pytest.fixture
+def outbox(warehouse: Warehouse, clock: Clock, impact: There) -> Iterator[Outbox]:
     transport = HttpTransport(impact.url)
     client = ImpactClient(transport, Credential(account_sid=SID, auth_token=TOKEN), clock=clock.now)
-    yield Outbox(warehouse=Warehouse(path=tmp_path / "impact_pipeline.duckdb"), clock=clock, client=client)
+    yield Outbox(warehouse=warehouse, clock=clock, client=client)
     transport.close()

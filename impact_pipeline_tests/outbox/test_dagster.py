@@ -1,5 +1,6 @@
 """The thin skin: assets, the job, the sensor and the checks, against the local impact.com."""
 
+import shutil
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ from impact_pipeline.outbox.impact.resource import ImpactResource
 from impact_pipeline.outbox.jobs import submit_conversions
 from impact_pipeline.outbox.sensors import outbox_sensor
 from impact_pipeline.simulator.clock import Clock
+from impact_pipeline.warehouse.connection import Warehouse
 from impact_pipeline.warehouse.resource import ClockResource, WarehouseResource
 from impact_pipeline_tests.outbox.conftest import SID, TOKEN, Outbox, There
 
@@ -31,6 +33,12 @@ class TestClock(ClockResource):
 
     def now(self) -> datetime:
         return CLOCKS[self.name].now()
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path, empty_warehouse: Path) -> Warehouse:
+    """Opened anew for each transaction, as others open it too."""
+    return Warehouse(path=shutil.copy(empty_warehouse, tmp_path / "impact_pipeline.duckdb"))
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """The submit lane against a local impact.com over real HTTP."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
@@ -302,6 +303,20 @@ def test_while_one_run_is_sending_another_sends_nothing(outbox: Outbox, impact: 
     assert impact.received == []
     outbox.passes(minutes=2)
     assert outbox.submit().sent == 1
+
+
+def test_two_runs_at_once_send_each_row_once(outbox: Outbox, impact: There) -> None:
+    outbox.proven()
+    outbox.settings = replace(outbox.settings, group_size=5, connections=2)
+    outbox.wants_many(40)
+    outbox.enqueue()
+    impact.fault("latency", count=None, parameters={"ms": 10})
+
+    with ThreadPoolExecutor(2) as executor:
+        reports = list(executor.map(lambda rival: rival.submit(), [outbox, replace(outbox, runs=50)]))
+
+    assert sum(one.verdicts.get("accepted", 0) for one in reports) == 40
+    assert impact.recorded() == {f"Lead_{number:02}": 1 for number in range(40)}
 
 
 def test_a_run_that_was_taken_over_stops_and_writes_nothing(outbox: Outbox, impact: There) -> None:

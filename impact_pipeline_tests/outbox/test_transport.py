@@ -1,0 +1,123 @@
+"""Which failures prove that nothing left, and which leave a doubt; on real sockets."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from impact_pipeline.outbox.impact import transport as transport_module
+from impact_pipeline.outbox.impact.client import Credential, ImpactClient, UnreachableError
+from impact_pipeline.outbox.impact.transport import Answer, HttpTransport
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+
+
+@contextmanager
+def a_server(*answers: bytes | None) -> Iterator[tuple[str, list[int]]]:
+    """A server that gives each connection the next of the answers to every request; None: it hangs up after reading."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    requests: list[int] = []
+
+    def serve() -> None:
+        for number, answer in enumerate(answers):
+            try:
+                connection, _ = listening.accept()
+            except OSError:
+                return
+            with connection:
+                while data := connection.recv(65536):
+                    if answer is None:
+                        break
+                    if b"\r\n\r\n" in data:
+                        requests.append(number)
+                        connection.sendall(answer)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{listening.getsockname()[1]}", requests
+    listening.close()
+
+
+def sent(url: str, read_seconds: float = 5.0) -> Answer:
+    transport = HttpTransport(url, connections=1, connect_seconds=1.0)
+    try:
+        return transport.send("POST", "/x", {"Accept": "application/json"}, b"a=1", read_seconds)
+    finally:
+        transport.close()
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9", "https://host.invalid"])
+def test_without_a_connection_nothing_has_left(url: str) -> None:
+    answer = sent(url)
+
+    assert (answer.left, answer.status) == (False, None)
+    assert answer.problem
+
+
+def test_where_tls_can_not_be_agreed_on_nothing_has_left() -> None:
+    with a_server(b"this is no TLS") as (url, _):
+        answer = sent(url.replace("http://127.0.0.1", "https://localhost"))
+
+    assert answer.left is False
+
+
+def test_a_connection_that_breaks_after_the_request_leaves_a_doubt() -> None:
+    with a_server(None) as (url, _):
+        answer = sent(url)
+
+    assert (answer.left, answer.status) == (True, None)
+
+
+def test_an_answer_that_does_not_come_in_time_leaves_a_doubt() -> None:
+    with a_server(b"") as (url, _):
+        answer = sent(url, read_seconds=0.05)
+
+    assert (answer.left, answer.status) == (True, None)
+    assert "ReadTimeoutError" in answer.problem
+
+
+def test_an_answer_that_is_cut_off_leaves_a_doubt() -> None:
+    with a_server(b"HTTP/1.1 200 OK\r\nContent-Length: 200\r\nConnection: close\r\n\r\n{") as (url, _):
+        answer = sent(url, read_seconds=0.2)
+
+    assert (answer.left, answer.status) == (True, None)
+
+
+def test_a_redirect_is_an_answer_and_is_not_followed() -> None:
+    with a_server(b"HTTP/1.1 302 Found\r\nLocation: /y\r\nContent-Length: 0\r\n\r\n") as (url, requests):
+        answer = sent(url)
+
+    assert (answer.status, requests) == (302, [0])
+
+
+def test_a_kept_connection_is_used_again_but_not_after_a_long_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other side may close it at the very moment at which we write, and then nobody knows."""
+    with a_server(OK, OK) as (url, requests):
+        transport = HttpTransport(url, connections=1)
+        for _ in range(2):
+            transport.send("GET", "/", {}, None, 5.0)
+        assert requests == [0, 0]
+        monkeypatch.setattr(transport_module, "LONGEST_IDLE_SECONDS", 0.0)
+        transport.send("GET", "/", {}, None, 5.0)
+        transport.close()
+
+    assert requests == [0, 0, 1]
+
+
+@pytest.mark.parametrize("url", ["http://api.impact.com", "api.impact.com", "ftp://api.impact.com", ""])
+def test_only_encrypted_addresses_are_taken_but_for_loopback(url: str) -> None:
+    with pytest.raises(ValueError):
+        HttpTransport(url)
+
+
+def test_what_can_not_be_read_is_told_with_the_remedy_and_without_the_token() -> None:
+    client = ImpactClient(HttpTransport("http://127.0.0.1:9"), Credential(account_sid="IRaccount", auth_token="secret"))
+
+    with pytest.raises(UnreachableError, match="IMPACT_BASE_URL") as raised:
+        client.record("APISubmissions", "A-1")
+
+    assert "secret" not in str(raised.value)
+    assert "secret" not in repr(Credential(account_sid="IRaccount", auth_token="secret"))
+    assert client.masked("x IRaccount y secret") == "x … y …"
