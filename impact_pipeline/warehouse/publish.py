@@ -55,9 +55,11 @@ def publish(warehouse: Warehouse, *, now: datetime) -> PublishReport:
 
 
 def _copy(con: duckdb.DuckDBPyConnection, target: Path, now: datetime) -> PublishReport:
-    chosen = {"schemas": list(PUBLISHED), "private": PRIVATE}
-    tables = con.execute(sql_file(__file__, "published_tables.sql"), chosen).fetchall()
-    views = con.execute(sql_file(__file__, "published_views.sql"), chosen).fetchall()
+    schemas = list(PUBLISHED)
+    tables = con.execute(
+        sql_file(__file__, "published_tables.sql"), {"schemas": schemas, "private": PRIVATE}
+    ).fetchall()
+    views = con.execute(sql_file(__file__, "published_views.sql"), {"schemas": schemas}).fetchall()
     con.begin()
     for schema in PUBLISHED:
         con.execute(f"create schema published.{quote_identifier(schema)}")
@@ -92,5 +94,7 @@ def _copy_views(con: duckdb.DuckDBPyConnection, statements: list[str]) -> None:
 
 def _copy_comments(con: duckdb.DuckDBPyConnection) -> None:
     for kind, schema, name, column, comment in con.execute(sql_file(__file__, "published_comments.sql")).fetchall():
+        if comment.startswith(PRIVATE):
+            raise ValueError(f"the view {schema}.{name} shows {column}, which is private; make the view without it.")
         path = ".".join(quote_identifier(part) for part in ("published", schema, name, column) if part is not None)
         con.execute(f"comment on {kind} {path} is {quote_literal(comment)}")

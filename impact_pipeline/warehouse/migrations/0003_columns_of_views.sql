@@ -1,0 +1,36 @@
+-- The columns of the views, which take no comment over from the tables below them.
+
+comment on column audit.current_submission.submission_id is 'BatchId.';
+comment on column audit.current_submission.request_id is 'Our request, where known.';
+comment on column audit.current_submission.CampaignId is 'Program.';
+comment on column audit.current_submission.ActionTrackerId is 'Event type.';
+comment on column audit.current_submission.EventCode is 'Event type code.';
+comment on column audit.current_submission.OrderId is 'OrderId.';
+comment on column audit.current_submission.Type is 'Conversion, Modification or Reversal.';
+comment on column audit.current_submission.Status is 'Queued, In Progress or Complete.';
+comment on column audit.current_submission.ErrorType is 'Empty, Validation, Contract Error, or another, verbatim.';
+comment on column audit.current_submission.ErrorReason is 'Reason codes, verbatim.';
+comment on column audit.current_submission.SubmissionDate is 'When impact.com received it. UTC.';
+comment on column audit.current_submission.CompletionDate is 'When impact.com had processed it. UTC.';
+comment on column audit.current_submission.observed_at is 'When we saw it so. UTC.';
+comment on column audit.current_submission.run_id is 'The Dagster run.';
+comment on column audit.current_action.action_id is 'Id.';
+comment on column audit.current_action.CampaignId is 'Program.';
+comment on column audit.current_action.ActionTrackerId is 'Event type.';
+comment on column audit.current_action.Oid is 'OrderId.';
+comment on column audit.current_action.State is 'PENDING, APPROVED or REVERSED.';
+comment on column audit.current_action.Amount is 'Amount in the account''s currency.';
+comment on column audit.current_action.Payout is 'Payout in the account''s currency.';
+comment on column audit.current_action.Currency is 'The account''s currency.';
+comment on column audit.current_action.MediaPartnerId is 'The credited partner.';
+comment on column audit.current_action.MediaPartnerName is 'Its name.';
+comment on column audit.current_action.CustomerId is 'CustomerId.';
+comment on column audit.current_action.CustomerStatus is 'Status of the customer.';
+comment on column audit.current_action.EventDate is 'Event date as impact.com holds it; may differ from the one sent. UTC.';
+comment on column audit.current_action.CreationDate is 'When the action was made. UTC.';
+comment on column audit.current_action.LockingDate is 'After this no change is possible. UTC.';
+comment on column audit.current_action.ClearedDate is 'When it was cleared for payment. UTC.';
+comment on column audit.current_action.ReferringType is 'How it was referred: CLICK_COOKIE ...';
+comment on column audit.current_action.Note is 'private: note.';
+comment on column audit.current_action.observed_at is 'When we saw it so. UTC.';
+comment on column audit.current_action.run_id is 'The Dagster run.';
