@@ -1,1 +1,1 @@
-"""What the brand decides, as data: pipeline.yaml, one YAML file per Salesforce object, and the models that read them."""
+"""What the brand decides, as data: pipeline.yaml, one YAML file per Salesforce object, and what reads them."""

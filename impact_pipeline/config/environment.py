@@ -81,7 +81,7 @@ VARIABLES = (
 _BY_NAME = {variable.name: variable for variable in VARIABLES}
 
 
-class MissingVariable(Exception):  # noqa: N818  (a name says what happened)
+class MissingVariable(Exception):
     """The environment lacks something that a run needs. The message names every variable that is missing."""
 
 

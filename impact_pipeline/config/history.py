@@ -36,10 +36,12 @@ STAGES = HistorySource(
 
 
 def field_history(object_name: str, field: str) -> HistorySource:
-    """Source of a field with field history tracking: LeadHistory, AccountHistory, Foo__History."""
+    """Source of a field with field history tracking: LeadHistory, OpportunityFieldHistory, Foo__History."""
     custom = object_name.endswith("__c")
+    # The plain name is taken by the history of stages and amounts.
+    standard = "OpportunityFieldHistory" if object_name == "Opportunity" else f"{object_name}History"
     return HistorySource(
-        object=f"{object_name[:-3]}__History" if custom else f"{object_name}History",
+        object=f"{object_name[:-3]}__History" if custom else standard,
         parent="ParentId" if custom else f"{object_name}Id",
         field=field,
         value="NewValue",
@@ -49,9 +51,9 @@ def field_history(object_name: str, field: str) -> HistorySource:
 
 
 def sources(object_name: str, kind: str | None, fields: tuple[str, ...]) -> tuple[HistorySource, ...]:
-    """The history that an event's `history:` asks for: stages of opportunities, or the field history of its watched fields."""
+    """What an event's `history:` asks for: stages of opportunities, or the field history of what it watches."""
     if kind is None:
         return ()
     if kind == "stages":
         return (STAGES,)
-    return tuple(field_history(object_name, field) for field in fields)
+    return tuple(field_history(object_name, field) for field in fields if field != "items")

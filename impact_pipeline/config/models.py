@@ -1,53 +1,46 @@
-"""The shape of pipeline.yaml and of the object files. What the keys mean stands with each of them, and in the JSON Schemas."""
+"""The shape of pipeline.yaml and of the object files. What a key means stands with it here and in the JSON Schemas."""
 
 import re
-from datetime import datetime, timedelta
+from datetime import timedelta
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
-_DURATION = re.compile(r"(\d+)\s*(s|m|h|d)\Z")
+_DURATION = re.compile(r"(\d{1,6})\s*(s|m|h|d)\Z")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def _duration(value: object) -> object:
-    if isinstance(value, str):
-        match = _DURATION.match(value.strip())
-        if match is None:
-            raise ValueError("a duration is a number and s, m, h or d: 30m, 1h, 30d")
-        return timedelta(seconds=int(match[1]) * _SECONDS[match[2]])
-    if isinstance(value, (int, float)):
-        raise ValueError("a duration has a unit: 30m, 1h, 30d")  # noqa: TRY004  (pydantic wants a ValueError)
-    return value
+    if isinstance(value, timedelta):
+        return value
+    match = _DURATION.match(value.strip()) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError("a duration is a number and one of s, m, h, d, such as 30m, 1h or 30d")
+    return timedelta(seconds=int(match[1]) * _SECONDS[match[2]])
 
 
 Duration = Annotated[
     timedelta,
     BeforeValidator(_duration),
     PlainSerializer(lambda value: f"{value.total_seconds():.0f}s", return_type=str),
-    WithJsonSchema({"type": "string", "pattern": r"^\d+\s*[smhd]$"}),
+    WithJsonSchema({"type": "string", "pattern": r"^\d{1,6}\s*[smhd]$"}),
 ]
-TemplateSource = Annotated[
-    Any,
-    WithJsonSchema(
+_PIECE: dict[str, Any] = {
+    "anyOf": [
+        {"type": ["string", "number", "boolean"]},
         {
-            "oneOf": [
-                {"type": ["string", "number", "boolean"]},
-                {"type": "array", "items": {"type": ["string", "number"]}, "minItems": 1},
-                {"type": "object", "properties": {"sql": {"type": "string"}}, "required": ["sql"]},
-            ]
-        }
-    ),
+            "type": "object",
+            "properties": {"sql": {"type": "string"}},
+            "required": ["sql"],
+            "additionalProperties": False,
+        },
+    ]
+}
+TemplateSource = Annotated[
+    Any, WithJsonSchema({"anyOf": [*_PIECE["anyOf"], {"type": "array", "items": _PIECE, "minItems": 1}]})
 ]
-Sending = Literal["on", "shadow", "off"]
-
-
-def _switch(value: object) -> object:
-    # YAML 1.1 reads a bare on and off as booleans.
-    return {True: "on", False: "off"}.get(value, value) if isinstance(value, bool) else value
-
-
-Switch = Annotated[Sending, BeforeValidator(_switch)]
+Switch = Literal["on", "shadow", "off"]
 
 
 class _Model(BaseModel):
@@ -57,128 +50,181 @@ class _Model(BaseModel):
 class Program(_Model):
     """The program at impact.com."""
 
-    currency: str = Field(pattern="^[A-Z]{3}$", description="The account's currency, ISO 4217.")
-    time_zone: str = Field(description="Time zone of months and of dates without a time, such as America/New_York.")
+    currency: str = Field(pattern="^[A-Z]{3}$", description="The account's currency, three capital letters (ISO 4217).")
+    time_zone: str = Field(
+        description="Its time zone, such as America/New_York: of months and of dates without a time."
+    )
     default_currency: str | None = Field(
-        default=None,
-        pattern="^[A-Z]{3}$",
-        description="Currency of amounts in an org that has only one; records with CurrencyIsoCode carry their own.",
+        default=None, pattern="^[A-Z]{3}$", description="Currency of amounts in an org with a single one (ISO 4217)."
     )
 
 
 class EventType(_Model):
-    """An event type of the program, under its code."""
+    """An event type of the program: the code that a mapping gives, and what impact.com knows about it."""
 
-    id: int = Field(description="ActionTrackerId of the event type.")
-    kind: Literal["lead", "sale"] = Field(description="Sale types report money at item level.")
-    parents: tuple[str, ...] = Field(default=(), description="Codes whose conversions have to be settled before.")
-    dedup_window: Duration | None = Field(
-        default=None, description="OID deduplication window as set at impact.com; unknown when left out."
+    id: int = Field(gt=0, lt=10**10, description="ActionTrackerId, at impact.com under Event Types.")
+    kind: Literal["lead", "sale"] = Field(description="lead or sale; sales report their money line by line.")
+    parents: tuple[str, ...] = Field(
+        default=(), description="Codes whose conversions for the same customer have to be settled before this one goes."
     )
-    owner: Literal["pipeline", "tag"] = Field(default="pipeline", description="tag: the website's tag reports it.")
+    dedup_window: Duration | None = Field(
+        default=None, description="OID deduplication window as set at impact.com, such as 30d; left out: unknown."
+    )
+    owner: Literal["pipeline", "tag"] = Field(
+        default="pipeline", description="tag: the website's tag reports it, so the pipeline never does."
+    )
     sending: Switch = Field(default="on", description="on, shadow (decide, do not send) or off.")
+    send: Literal["all", "attributable"] = Field(
+        default="all", description="attributable: only what has an attribution key beside CustomerId, or a parent's."
+    )
 
 
 class Guards(_Model):
-    """Bounds that hold what looks like an accident."""
+    """Bounds beyond which a cycle looks like an accident and is held until a person accepts it."""
 
-    max_rows: int = Field(default=5000, ge=1, description="Conversions and corrections of one cycle.")
-    max_money: float | None = Field(default=None, description="Money of one cycle in the account's currency.")
-    max_share: float = Field(default=0.2, gt=0, le=1, description="Share of an object's records that change one field.")
+    max_rows: int = Field(default=5000, ge=1, description="Conversions and corrections of one cycle, at most.")
+    max_money: Decimal | None = Field(
+        default=None, gt=0, description="Money of one cycle in the account's currency, at most; left out: no bound."
+    )
+    max_share: float = Field(
+        default=0.2, gt=0, le=1, description="Share of an object's records that may change one watched field, 0 to 1."
+    )
 
 
 class Waits(_Model):
     """How long things wait for each other."""
 
-    correct_after: Duration = Field(default=timedelta(hours=1), description="Edits gathered into one correction.")
+    correct_after: Duration = Field(
+        default=timedelta(hours=1), description="How long edits of one conversion are gathered into one correction."
+    )
     parent_wait: Duration = Field(default=timedelta(days=2), description="How long a child waits for its parents.")
-    settle_after: Duration = Field(default=timedelta(minutes=10), description="Before a complete list proves absence.")
-    action_wait: Duration = Field(default=timedelta(hours=24), description="For the action of an ended submission.")
+    parent_policy: Literal["send_with_click_id", "send", "hold"] = Field(
+        default="send_with_click_id",
+        description="After parent_wait: send it if it has a click id, send it, or hold it.",
+    )
+    settle_after: Duration = Field(
+        default=timedelta(minutes=10),
+        ge=timedelta(minutes=10),
+        description="How long after a request a complete list proves that it did not arrive; at least 10m.",
+    )
+    action_wait: Duration = Field(
+        default=timedelta(hours=24), description="How long an action may take to show after processing has ended."
+    )
 
 
 class CaptureOptions(_Model):
     """How Salesforce is read."""
 
-    lag: Duration = Field(default=timedelta(minutes=2), description="How far behind Salesforce's clock a window ends.")
-    overlap: Duration = Field(default=timedelta(minutes=10), description="How far back each window reads again.")
-    quota_share: float = Field(default=0.8, gt=0, le=1, description="Share of the day's API requests that may be used.")
+    lag: Duration = Field(
+        default=timedelta(minutes=2), description="How far behind Salesforce's clock a window ends, for late commits."
+    )
+    overlap: Duration = Field(
+        default=timedelta(minutes=10),
+        ge=timedelta(minutes=10),
+        description="How far back each window reads again; at least 10m, since commits can be that late.",
+    )
+    quota_share: float = Field(
+        default=0.8, gt=0, le=1, description="Share of the org's API requests of a day that may be used, 0 to 1."
+    )
 
 
 class Pipeline(_Model):
-    """pipeline.yaml"""
+    """pipeline.yaml: the program at impact.com, and the rules that hold for all objects."""
 
-    program: Program
+    program: Program = Field(description="The program at impact.com: currency, time_zone.")
     go_live_at: AwareDatetime | None = Field(
-        default=None, description="Events before it count as reported; left out: the time of the first load."
+        default=None,
+        description="A time with its zone. Events before it count as reported; left out: the time of the first load.",
     )
     sending: Switch = Field(default="on", description="on, shadow (decide, do not send) or off, for all event types.")
-    event_types: dict[str, EventType] = Field(min_length=1)
-    guards: Guards = Guards()
-    waits: Waits = Waits()
-    capture: CaptureOptions = CaptureOptions()
-    max_event_age: Duration | None = Field(
-        default=timedelta(days=80), description="Older events are held; impact.com drops old ones."
+    event_types: dict[str, EventType] = Field(
+        min_length=1, description="Every code that a mapping can give; conversions with another one are held."
     )
-    hold_expires: Duration | None = Field(default=timedelta(days=60), description="After this a hold ends as a skip.")
-    value_maps: dict[str, dict[str, str]] = Field(default={}, description="Named maps for {Field|map:name}.")
+    guards: Guards = Field(default=Guards(), description="Bounds that hold what looks like an accident.")
+    waits: Waits = Field(default=Waits(), description="How long things wait for each other.")
+    capture: CaptureOptions = Field(default=CaptureOptions(), description="How Salesforce is read.")
+    max_event_age: Duration | None = Field(
+        default=timedelta(days=80), description="Older events are held; impact.com drops what is older than 88 days."
+    )
+    hold_expires: Duration | None = Field(
+        default=timedelta(days=60), description="After this a hold ends as a skip; null: never."
+    )
+    value_maps: dict[str, dict[str, str]] = Field(
+        default={}, description="Named maps for {Field|map:name}: given value, value to send."
+    )
 
 
 class After(_Model):
     """What a later change of a reported record asks for."""
 
-    changed: tuple[str, ...] = Field(default=(), description="Any of these fields; items stands for the lines.")
-    deleted: bool = Field(default=False, description="The record was deleted.")
-    when: str | None = Field(default=None, description="Condition over the record.")
-    do: Literal["modify", "reverse"]
-    code: str | None = Field(default=None, description="impact.com's reason or disposition code.")
+    changed: tuple[str, ...] = Field(
+        default=(), description="It applies when one of these fields changes; items stands for the lines."
+    )
+    deleted: bool = Field(default=False, description="true: it applies when the record is deleted.")
+    when: str | None = Field(default=None, description="It applies when this condition over the record is true.")
+    do: Literal["modify", "reverse"] = Field(description="modify the action's amounts, or reverse it.")
+    code: str | None = Field(
+        default=None,
+        description="impact.com's reason (default ORDER_UPDATE) or disposition code (default REJECTED); case counts.",
+    )
 
 
 class Items(_Model):
-    """The lines of a sale: which object they are, and the item parameters of each."""
+    """The lines of a sale: which object they are. Every other key is an item parameter with its template."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
     object: str = Field(description="API name of the line object, such as OpportunityLineItem.")
-    parent: str | None = Field(default=None, description="Its field that refers to the record; default: <Object>Id.")
+    parent: str | None = Field(
+        default=None, description="Its field that refers to the record; left out: the object's name with Id."
+    )
     wait: Duration = Field(default=timedelta(minutes=30), description="How long lines may come after the event.")
     amount: TemplateSource = Field(
-        default="{Amount}", description="What the lines add up to; the one item without lines."
+        default="{Amount}", description="What the lines add up to; without lines the money of the one item."
     )
 
 
 class Event(_Model):
     """A trigger with its mapping."""
 
-    created: bool = Field(default=False, description="A new record triggers.")
+    created: bool = Field(default=False, description="true: a new record triggers.")
     updated: tuple[str, ...] = Field(default=(), description="A change of any of these fields triggers.")
     history: Literal["stages", "fields"] | None = Field(
         default=None,
-        description="stages: OpportunityHistory tells entries; fields: field history of the watched field.",
+        description="stages: OpportunityHistory tells each stage passed; fields: the field history of what is watched.",
     )
     when: str | None = Field(default=None, description="Condition over the record; before.Field is the old value.")
-    once_per: tuple[str, ...] = Field(default=("Id",), description="What makes the business event another one.")
-    re_entry: Literal["never", "after_reversal", "always"] = "after_reversal"
-    sending: Switch = "on"
-    conversion: dict[str, TemplateSource] = Field(description="impact.com's parameters and their templates.")
-    items: Items | None = None
-    after: tuple[After, ...] = ()
+    once_per: tuple[str, ...] = Field(
+        default=("Id",), description="Fields whose values make the business event another one; Id among them."
+    )
+    re_entry: Literal["never", "after_reversal", "always"] = Field(
+        default="after_reversal", description="Whether entering the condition again is another event."
+    )
+    sending: Switch = Field(default="on", description="on, shadow (decide, do not send) or off.")
+    conversion: dict[str, TemplateSource] = Field(description="impact.com's parameters, each with its template.")
+    items: Items | None = Field(default=None, description="The lines of a sale.")
+    after: tuple[After, ...] = Field(default=(), description="What later changes ask for; the first that fits counts.")
     deviations: dict[str, str] = Field(
-        default={}, description="Row of the published mapping → why it is not to the letter."
+        default={}, description="Row of impact.com's published mapping, and why it is not followed to the letter."
     )
 
 
 class ObjectFile(_Model):
-    """objects/<object>.yaml"""
+    """objects/<object>.yaml: one Salesforce object, its identity and its events."""
 
-    object: str = Field(description="API name of the Salesforce object.")
-    scope: str | None = Field(default=None, description="Condition over the record; others are out of scope.")
+    object: str = Field(description="API name of the Salesforce object, such as Opportunity or Tier__c.")
+    scope: str | None = Field(default=None, description="Condition over the record; other records are out of scope.")
     consent: str | None = Field(default=None, description="Condition over the record; without consent nothing leaves.")
-    capture_filter: str | None = Field(default=None, description="SOQL condition over fields that never change.")
-    full_reread: str | None = Field(default=None, description="Cron schedule of full re-reads, for formula fields.")
-    customer_id: tuple[TemplateSource, ...] = Field(
-        default=("{Id}",), min_length=1, description="First not null counts."
+    capture_filter: str | None = Field(
+        default=None, description="SOQL condition over Id, CreatedDate and CreatedById, which never change."
     )
-    events: dict[str, Event] = Field(min_length=1)
-
-
-GoLive = datetime | None
+    full_reread: str | None = Field(
+        default=None,
+        description='Cron schedule of full re-reads, such as "0 3 * * *"; needed to watch a formula field.',
+    )
+    customer_id: tuple[TemplateSource, ...] = Field(
+        default=("{Id}",), min_length=1, description="CustomerId: a list of templates, the first not null counts."
+    )
+    events: dict[str, Event] = Field(
+        min_length=1, description="The events of the object, each under a name of its own."
+    )

@@ -1,6 +1,7 @@
 """The typed catalogue of impact.com's conversion parameters, read from parameters.yaml."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -13,20 +14,22 @@ _FAMILY = re.compile(r"(?P<stem>.*)\{(?P<first>\d+)\.\.(?P<last>\d+)\}\Z")
 @dataclass(frozen=True, kw_only=True)
 class Parameter:
     """
-    One parameter.
+    One parameter. Item parameters stand here without their number: ItemSku, ItemText_3.
 
     Args:
+        family: what the catalogue calls it together with its like, such as Text{1..50}.
         kind: string, integer, decimal, money, datetime, boolean, currency or hash.
-        role: identifier, code, free_text, personal, money, number, time or flag; identifiers and codes are never cut.
+        role: identifier, code, free_text, personal, personal_identifier, money, number, time or flag.
+        position: place in the body.
         max_length: in characters.
         digits: digits before the point.
-        position: place in the body.
         is_key: an attribution key.
-        set_by_us: filled by the pipeline, not by a mapping.
+        filled_by: what fills it in the place of a mapping; empty where a mapping does.
         elsewhere: not in impact.com's description of v14; allowed with a warning.
     """
 
     name: str
+    family: str
     is_item: bool
     kind: str
     role: str
@@ -35,7 +38,7 @@ class Parameter:
     digits: int | None = None
     required: bool = False
     is_key: bool = False
-    set_by_us: bool = False
+    filled_by: str = ""
     elsewhere: bool = False
 
     @property
@@ -53,13 +56,32 @@ class Exclusion:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Catalogue:
-    """All parameters by name, their other names, and what excludes what."""
+class Companion:
+    """Parameters that a conversion carries only together with one of others."""
 
-    by_name: dict[str, Parameter]
-    aliases: dict[str, str]
+    these: tuple[str, ...]
+    need: tuple[str, ...]
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Catalogue:
+    """
+    Everything that is known of the parameters.
+
+    Args:
+        by_name: all of them, in the order of the body.
+        aliases: other name → name.
+        order_money: money of the whole order, which excludes items.
+        codes: what to do (reverse, modify) → impact.com's own codes for it.
+    """
+
+    by_name: Mapping[str, Parameter]
+    aliases: Mapping[str, str]
     exclusions: tuple[Exclusion, ...]
+    companions: tuple[Companion, ...]
     order_money: tuple[str, ...]
+    codes: Mapping[str, tuple[str, ...]]
 
     def of_order(self) -> list[Parameter]:
         return [parameter for parameter in self.by_name.values() if not parameter.is_item]
@@ -74,10 +96,11 @@ def catalogue() -> Catalogue:
     raw = yaml.safe_load(Path(__file__).with_name("parameters.yaml").read_text("utf-8"))
     by_name: dict[str, Parameter] = {}
     for section in ("order", "item"):
-        for entry, about in raw[section].items():
-            for name in _names(entry):
+        for family, about in raw[section].items():
+            for name in _names(family):
                 by_name[name] = Parameter(
                     name=name,
+                    family=family,
                     is_item=section == "item",
                     kind=about["kind"],
                     role=about["role"],
@@ -86,20 +109,35 @@ def catalogue() -> Catalogue:
                     digits=about.get("digits"),
                     required=about.get("required", False),
                     is_key=about.get("key", False),
-                    set_by_us=about.get("set_by_us", False),
+                    filled_by=about.get("filled_by", ""),
                     elsewhere=about.get("elsewhere", False),
                 )
-    exclusions = tuple(
-        Exclusion(one=tuple(entry["one"]), other=tuple(entry["other"]), why=entry["why"])
-        for entry in raw["not_together"]
-    )
     return Catalogue(
-        by_name=by_name, aliases=raw["aliases"], exclusions=exclusions, order_money=tuple(raw["order_money"])
+        by_name=by_name,
+        aliases=raw["aliases"],
+        exclusions=tuple(
+            Exclusion(one=tuple(entry["one"]), other=tuple(entry["other"]), why=entry["why"])
+            for entry in raw["not_together"]
+        ),
+        companions=tuple(
+            Companion(these=tuple(entry["these"]), need=tuple(entry["need"]), why=entry["why"])
+            for entry in raw["only_with"]
+        ),
+        order_money=tuple(raw["order_money"]),
+        codes={do: tuple(codes) for do, codes in raw["codes"].items()},
     )
 
 
-def _names(entry: str) -> list[str]:
-    family = _FAMILY.match(entry)
-    if family is None:
-        return [entry]
-    return [f"{family['stem']}{n}" for n in range(int(family["first"]), int(family["last"]) + 1)]
+def family_range(family: str) -> tuple[str, range]:
+    """Stem and numbers of a family: Text{1..50} → Text, 1 to 50. Raises ValueError for a single parameter."""
+    match = _FAMILY.match(family)
+    if match is None:
+        raise ValueError(f"{family} is a single parameter.")
+    return match["stem"], range(int(match["first"]), int(match["last"]) + 1)
+
+
+def _names(family: str) -> list[str]:
+    if "{" not in family:
+        return [family]
+    stem, numbers = family_range(family)
+    return [f"{stem}{number}" for number in numbers]

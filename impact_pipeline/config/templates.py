@@ -1,5 +1,5 @@
 """
-The mapping language: `Opportunity_{StageName}`, `{Account.Name}`, `{CloseDate|date}`, a list for the first that is not null.
+The mapping language: `Opportunity_{StageName}`, `{Account.Name}`, `{CloseDate|date}`, a list for the first not null.
 
 A template is parsed into a small tree and compiled from it; no text of a template ever becomes SQL.
 """
@@ -7,6 +7,7 @@ A template is parsed into a small tree and compiled from it; no text of a templa
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 
 from impact_pipeline.config.expressions import Expression, ExpressionError, FieldPath
 
@@ -16,8 +17,11 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
 _PIECE = re.compile(r"\{([^{}]*)\}|([^{}]+)|([{}])")
 
 
+HOW = "Write {Field}, {Parent.Field}, {Field|filter}, a list of which the first not null counts, or sql: EXPRESSION."
+
+
 class TemplateError(ValueError):
-    """The template can't be read; says where."""
+    """The template can't be read; says why."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +65,7 @@ Template = Literal | FieldPath | Special | Filter | Concat | FirstOf | Sql
 
 def parse(source: object) -> Template:
     """
-    The tree of a template as it stands in YAML: a text, a list, a number, or a mapping {sql: ...}.
+    The tree of a template as it stands in YAML: a text, a number, true or false, a list, or a mapping {sql: ...}.
 
     Raises:
         TemplateError: unbalanced braces, an unknown filter or special, a name that is none.
@@ -72,17 +76,17 @@ def parse(source: object) -> Template:
         return FirstOf(options=tuple(parse(option) for option in source))
     if isinstance(source, dict):
         if set(source) != {"sql"} or not isinstance(source["sql"], str):
-            raise TemplateError("a mapping has the one key sql.")
+            raise TemplateError("a mapping has the one key sql, and an expression behind it.")
         try:
             return Sql(expression=Expression(source["sql"]))
         except ExpressionError as error:
             raise TemplateError(str(error)) from error
     if isinstance(source, bool):
         return Literal(text="true" if source else "false")
-    if isinstance(source, (int, float)):
-        return Literal(text=str(source))
+    if isinstance(source, (int, Decimal)):
+        return Literal(text=f"{source:f}" if isinstance(source, Decimal) else str(source))
     if not isinstance(source, str) or source == "":
-        raise TemplateError("a template is a text, a list of texts, or {sql: expression}.")
+        raise TemplateError("an empty value or a mapping is no template; leave the parameter out to send nothing.")
     if source.startswith("sql:"):
         return parse({"sql": source.removeprefix("sql:").strip()})
     parts: list[Template] = []
@@ -111,6 +115,59 @@ def paths(template: Template) -> Iterator[FieldPath]:
             yield from expression.paths()
 
 
+def map_names(template: Template) -> Iterator[str]:
+    """Names of the value maps that the template looks values up in."""
+    match template:
+        case Filter(argument=argument, source=source):
+            if argument is not None:
+                yield argument
+            yield from map_names(source)
+        case Concat(parts=several) | FirstOf(options=several):
+            for each in several:
+                yield from map_names(each)
+
+
+def may_give(template: Template, text: str) -> bool:
+    """Whether the template can give this text: its fixed pieces are in it, in order."""
+    match template:
+        case Literal(text=fixed):
+            return fixed == text
+        case FirstOf(options=options):
+            return any(may_give(option, text) for option in options)
+        case Concat(parts=parts):
+            pattern = "".join(re.escape(part.text) if isinstance(part, Literal) else ".+" for part in parts)
+            return re.fullmatch(pattern, text) is not None
+    return True
+
+
+def fixed_length(template: Template) -> int:
+    """How many characters the template gives at least, from its fixed pieces alone."""
+    match template:
+        case Literal(text=fixed):
+            return len(fixed)
+        case FirstOf(options=options):
+            return min(fixed_length(option) for option in options)
+        case Concat(parts=parts):
+            return sum(fixed_length(part) for part in parts)
+    return 0
+
+
+def identifies(template: Template) -> bool:
+    """Whether two records can't share what it gives: the record's own Id is in it, whichever way it goes."""
+    match template:
+        case FieldPath():
+            return template.parts == ("Id",) and not template.first_lead
+        case Filter(name=name, source=source):
+            return name in ("code", "lower", "trim", "upper") and identifies(source)
+        case Concat(parts=parts):
+            return any(identifies(part) for part in parts)
+        case FirstOf(options=options):
+            return all(identifies(option) for option in options)
+        case Sql(expression=expression):
+            return any(path.parts == ("Id",) and not path.first_lead for path in expression.paths())
+    return False
+
+
 def _piece(inside: str) -> Template:
     name, *filters = [part.strip() for part in inside.split("|")]
     tree: Template = _field(name)
@@ -129,13 +186,12 @@ def _field(name: str) -> Template:
         return Special(name=name)
     optional = name.endswith("?")
     parts = tuple(name.removesuffix("?").split("."))
+    if parts[0].lower() == "before":
+        raise TemplateError("before. belongs into when: a conversion reports what the record is now.")
     first_lead = parts[0] == "first_lead" and len(parts) > 1
     if first_lead:
         parts = parts[1:]
-    for part in parts:
-        if not _NAME.match(part):
-            raise TemplateError(
-                f"{{{name}}} is no field: use {{Field}}, {{Parent.Field}}, {{first_lead.Field}} or one of "
-                f"{', '.join('{' + s + '}' for s in SPECIALS)}."
-            )
+    if not all(_NAME.match(part) for part in parts):
+        specials = ", ".join(f"{{{special}}}" for special in SPECIALS)
+        raise TemplateError(f"{{{name}}} is no field and none of {specials}.")
     return FieldPath(parts=parts, optional=optional, first_lead=first_lead)
