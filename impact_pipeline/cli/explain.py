@@ -10,15 +10,30 @@ from impact_pipeline.cli.reading import reading
 from impact_pipeline.cli.show import as_json, console, table
 from impact_pipeline.warehouse.sql import quote_identifier, sql_file
 
-_CHAPTERS = {
-    "changes": "What changed in Salesforce (fields, not values)",
-    "decisions": "What was decided",
-    "requests": "Where its requests stand",
-    "transitions": "How they got there",
-    "attempts": "What left for impact.com (personal values masked)",
-    "submissions": "What impact.com's queue said",
-    "actions": "What impact.com credited",
-    "standing": "How both sides compare",
+_CHAPTERS = ("changes", "decisions", "requests", "transitions", "attempts", "submissions", "actions", "standing")
+# What fits a terminal; --json has all columns.
+_SHOWN = {
+    "versions": (
+        "Versions seen",
+        "_version_id LastModifiedDate SystemModstamp _captured_at _is_first_load _is_deleted",
+    ),
+    "changes": ("What changed in Salesforce (fields, not values)", "change_id kind fields occurred_at detected_at"),
+    "decisions": ("What was decided", "change_id event decision reason detail event_at amount CurrencyCode"),
+    "requests": (
+        "Where its requests stand",
+        "request_id Type EventTypeCode amount CurrencyCode state outcome reason wait due_at",
+    ),
+    "transitions": ("How they got there", "request_id moved_at from_state to_state outcome reason detail decided_by"),
+    "attempts": ("What left for impact.com", "request_id started_at method endpoint http_status verdict"),
+    "submissions": ("What impact.com's queue said", "observed_at Type Status ErrorType ErrorReason CompletionDate"),
+    "actions": (
+        "What impact.com credited",
+        "observed_at action_id State Amount Payout Currency MediaPartnerName EventDate LockingDate",
+    ),
+    "standing": (
+        "How both sides compare",
+        "OrderId class why wanted_amount CurrencyCode impact_amount impact_payout locking_date",
+    ),
 }
 Rows = list[dict[str, Any]]
 
@@ -55,10 +70,15 @@ def command(name: str, wants_json: bool) -> None:
     out = console()
     for told in stories:
         out.rule(f"{told['object']} {told['Id']}")
-        for chapter, title in {"versions": "Versions seen", **_CHAPTERS}.items():
+        for chapter, (title, columns) in _SHOWN.items():
             rows: Rows = told.get(chapter, [])
+            names = [name for name in columns.split() if rows and name in rows[0]]
             if rows:
-                out.print(table(title, list(rows[0]), (row.values() for row in rows)))
+                out.print(table(title, names, ([row[name] for name in names] for row in rows)))
+        for row in told["attempts"]:
+            out.print(f"Request {row['request_id']}, personal values masked: {row['masked_payload']}", markup=False)
+        for row in told["standing"]:
+            out.print(f"{row['class']}: {row['remedy']}", markup=False)
         if not any(told[chapter] for chapter in ("decisions", "requests")):
             out.print("No event of the configuration was ever triggered by it.")
 

@@ -2,10 +2,41 @@
 
 import click
 from rich.console import Console
+from rich.markup import escape
 
 from impact_pipeline.cli.reading import reading
 from impact_pipeline.cli.show import as_json, console, table
 from impact_pipeline.reconciliation import report
+
+_SHOWN = {
+    "totals": (
+        "Counts, by event type and month",
+        (
+            "EventTypeCode",
+            "month",
+            "expected",
+            "not_sent",
+            "sent",
+            "refused",
+            "not_credited",
+            "credited",
+            "reversed",
+            "open",
+        ),
+    ),
+    "money": (
+        "Money, by event type and month",
+        ("EventTypeCode", "month", "CurrencyCode", "sent_amount", "wanted_amount", "impact_amount", "impact_payout"),
+    ),
+    "open_differences": (
+        "Open differences",
+        ("class", "why", "EventTypeCode", "object", "Id", "our_amount", "impact_amount", "locking_date"),
+    ),
+    "lock_calendar": (
+        "What locks when",
+        ("locking_date", "action_count", "impact_amount", "impact_payout", "impact_currency", "open_count"),
+    ),
+}
 
 
 @click.command("reconcile")
@@ -33,11 +64,15 @@ def command(wants_json: bool) -> None:
 
 
 def print_reconciliation(out: Console, answers: dict[str, report.Answer]) -> None:
-    """The answers as tables; `unbalanced` only where there is something to see."""
-    titles = {"totals": "Totals", "open_differences": "Open differences", "lock_calendar": "What locks when"}
-    for name, title in titles.items():
-        if name in answers:
-            out.print(table(title, answers[name].names, answers[name].rows, empty="none"))
+    """The answers as tables, with the columns that fit a terminal; --json and the queries have them all."""
+    for name, (title, columns) in _SHOWN.items():
+        answer = answers.get("totals" if name == "money" else name)
+        if answer is not None:
+            rows = answer.records()
+            out.print(table(title, columns, ([row[column] for column in columns] for row in rows), empty="none"))
+    remedies = {row["class"]: row["remedy"] for row in answers["open_differences"].records()}
+    for kind, remedy in sorted(remedies.items()):
+        out.print(f"[bold]{kind}[/]: {escape(remedy)}")
     if answers["unbalanced"].rows:
         out.print(table("Equations that do not hold", answers["unbalanced"].names, answers["unbalanced"].rows))
     else:

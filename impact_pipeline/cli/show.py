@@ -22,12 +22,17 @@ def console() -> Console:
 
 
 def table(title: str, names: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str = "nothing") -> Table:
-    """The rows under their names; numbers to the right."""
+    """The rows under their names; numbers to the right and in one piece, words folded where the line ends."""
     made = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     filled = [tuple(row) for row in rows]
     for place, name in enumerate(names):
-        is_number = bool(filled) and all(isinstance(row[place], (int, Decimal)) or row[place] is None for row in filled)
-        made.add_column(name, justify="right" if is_number else "left", overflow="fold")
+        kinds = {type(row[place]) for row in filled} - {type(None)}
+        made.add_column(
+            name.replace("_", " "),
+            justify="right" if kinds and kinds <= {int, Decimal} else "left",
+            overflow="fold",
+            no_wrap=bool(kinds) and kinds <= {int, Decimal, bool, date, datetime},
+        )
     if not filled:
         made.add_row(empty)
     for row in filled:
