@@ -1,0 +1,101 @@
+"""The pack impact_com against the 27 rows of impact.com's published Salesforce mapping."""
+
+import pytest
+
+from impact_pipeline.config.load import PACKS, Config, EventConfig, load_config
+from impact_pipeline.config.templates import FieldPath, FirstOf, Template, parse
+
+# Object of the configuration, what the mapping calls the field, its template here, and impact.com's parameter.
+PUBLISHED = [
+    ("Lead", "Lead_$STATUS", "Lead_{Status}", "EventTypeCode"),
+    ("Lead", "ID", "{Id}", "CustomerId"),
+    ("Lead", "Lead_$STATUS_ID", "Lead_{Status}_{Id}", "OrderId"),
+    ("Lead", "LastModifiedDate", "{LastModifiedDate}", "EventDate"),
+    ("Lead", "Company", "{Company}", "Text3"),
+    ("Lead", "City", "{City}", "CustomerCity"),
+    ("Lead", "Country", "{Country}", "CustomerCountry"),
+    ("Lead", "PostalCode", "{PostalCode}", "CustomerPostCode"),
+    ("Opportunity", "Opportunity_$STAGE", "Opportunity_{StageName}", "EventTypeCode"),
+    ("Opportunity", "ID", "{Id}", "CustomerId"),
+    ("Opportunity", "Opportunity_$STAGE_ID", "Opportunity_{StageName}_{Id}", "OrderId"),
+    ("Opportunity", "LastModifiedDate", "{LastModifiedDate}", "EventDate"),
+    ("Opportunity", "CloseDate", "{CloseDate}", "Date3"),
+    ("Opportunity", "Probability", "{Probability}", "Text2"),
+    ("Opportunity", "Amount", "{Amount}", "OrderSubTotalPostDiscount"),
+    ("Opportunity", "Product_Name", "{Product2.Name}", "ItemName1"),
+    ("Opportunity", "Product_ProductCode", "{Product2.ProductCode}", "ItemSku1"),
+    ("Opportunity", "Product_Quantity", "{Quantity}", "ItemQuantity1"),
+    ("Opportunity", "Product_UnitPrice", "{UnitPrice}", "ItemPrice1"),
+    ("Opportunity", "Product_Description", "{Product2.Description}", "ItemCategory1"),
+    ("Opportunity", "Product_TotalPrice", "{TotalPrice}", "ItemSubTotal1"),
+    ("Contact", "LeadSource", "{LeadSource}", "EventTypeCode"),
+    ("Contact", "Contact ID", "{Id}", "CustomerId"),
+    ("Contact", "Contact_[Contact ID]", "Contact_{Id}", "OrderId"),
+    ("Contact", "LastModifiedDate", "{LastModifiedDate}", "EventDate"),
+    ("Account", "Id", "{Id}", "OrderId"),
+    ("Account", "CreatedDate", "{CreatedDate}", "EventDate"),
+]
+
+
+@pytest.fixture(scope="module")
+def config() -> Config:
+    return load_config(PACKS / "impact_com")
+
+
+def test_the_published_mapping_has_27_rows() -> None:
+    assert len(PUBLISHED) == len({(name, field, parameter) for name, field, _, parameter in PUBLISHED}) == 27
+
+
+@pytest.mark.parametrize(("name", "field", "template", "parameter"), PUBLISHED)
+def test_each_row_is_followed_or_named_with_the_reason(
+    config: Config, name: str, field: str, template: str, parameter: str
+) -> None:
+    for event in config.objects[name].events.values():
+        if parameter.startswith("Item") and event.items is None:
+            continue
+        given = parameters_of(config, name, event).get(parameter)
+        assert follows(given, template) or f"{field} → {parameter}" in event.declared.deviations, event.name
+
+
+@pytest.mark.parametrize(("name", "field", "template", "parameter"), PUBLISHED)
+def test_only_the_unit_price_is_sent_nowhere(
+    config: Config, name: str, field: str, template: str, parameter: str
+) -> None:
+    """impact.com takes a price or a subtotal per item; all other rows are followed by at least one event."""
+    events = config.objects[name].events.values()
+
+    is_followed = any(follows(parameters_of(config, name, event).get(parameter), template) for event in events)
+
+    assert is_followed == (parameter != "ItemPrice1")
+
+
+def test_what_is_sent_beyond_the_published_rows_is_named_too(config: Config) -> None:
+    for name, about in config.objects.items():
+        published = {parameter for row, _, _, parameter in PUBLISHED if row == name}
+        named = {row for event in about.events.values() for row in event.declared.deviations}
+        for event in about.events.values():
+            assert set(parameters_of(config, name, event)) - published <= named, f"{name}.{event.name}"
+
+
+def test_every_deviation_is_a_warning_of_loading(config: Config) -> None:
+    for about in config.objects.values():
+        for event in about.events.values():
+            for row, reason in event.declared.deviations.items():
+                said = f"{about.file}: events.{event.name}: published mapping, {row}: {reason}"
+                assert said in config.warnings
+
+
+def parameters_of(config: Config, name: str, event: EventConfig) -> dict[str, Template]:
+    """All that the event maps, items as those of the first line."""
+    items = event.items.parameters if event.items is not None else {}
+    return {
+        "CustomerId": FirstOf(options=config.objects[name].customer_id),
+        **event.conversion,
+        **{f"{parameter}1": template for parameter, template in items.items()},
+    }
+
+
+def follows(given: Template | None, template: str) -> bool:
+    """Whether the template is what is sent wherever it is not null: further options are for null only."""
+    first = given.options[0] if isinstance(given, FirstOf) else given
+    return first == parse(template) and not (isinstance(first, FieldPath) and first.optional)
