@@ -6,7 +6,7 @@ from datetime import datetime
 import duckdb
 
 
-class WrongBinding(Exception):  # noqa: N818  (a name says what happened)
+class WrongBinding(Exception):
     """This warehouse belongs to another org, account or program. Nothing was read."""
 
 

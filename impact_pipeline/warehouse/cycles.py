@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import duckdb
 
 
-class NothingCaptured(Exception):  # noqa: N818  (a name says what happened)
+class NothingCaptured(Exception):
     """A later stage was started on a warehouse that capture never filled."""
 
 

@@ -12,11 +12,11 @@ class WarehouseError(Exception):
     """The warehouse file cannot be used as it is."""
 
 
-class WarehouseLocked(WarehouseError):  # noqa: N818  (a name says what happened)
+class WarehouseLocked(WarehouseError):
     """Somebody held the file longer than we were willing to wait."""
 
 
-class WarehouseMissing(WarehouseError):  # noqa: N818  (a name says what happened)
+class WarehouseMissing(WarehouseError):
     """There is no file yet, and reading does not make one."""
 
 

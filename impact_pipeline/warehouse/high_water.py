@@ -16,7 +16,7 @@ import duckdb
 _CLOCK_TOLERANCE = timedelta(minutes=1)
 
 
-class RestoredOldCopy(Exception):  # noqa: N818  (a name says what happened)
+class RestoredOldCopy(Exception):
     """The warehouse is older than its high-water mark. Nothing may be sent until the two agree."""
 
 
