@@ -4,9 +4,12 @@ The environment variables: the one place that names them. Secrets are here and i
 `definitions.py` and the command line read them through this module; nothing else reads the environment.
 """
 
-from collections.abc import Mapping
+import ipaddress
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from impact_pipeline.config.load import RECOMMENDED
 
@@ -19,12 +22,14 @@ class Variable:
     Args:
         default: what an unset or empty one stands for; None where that means "not given".
         is_required: whether a run can't do without it, whatever else is set.
+        is_secret: never shown.
     """
 
     name: str
     about: str
     default: str | None = None
     is_required: bool = False
+    is_secret: bool = False
 
 
 DOMAIN_URL = "SALESFORCE_DOMAIN_URL"
@@ -49,7 +54,7 @@ VARIABLES = (
         is_required=True,
     ),
     Variable(name=CLIENT_ID, about="Consumer key of the External Client App.", is_required=True),
-    Variable(name=CLIENT_SECRET, about="Its secret: OAuth client credentials, the usual way."),
+    Variable(name=CLIENT_SECRET, about="Its secret: OAuth client credentials, the usual way.", is_secret=True),
     Variable(name=USERNAME, about="The integration user, for the JWT bearer flow instead of a secret."),
     Variable(name=PRIVATE_KEY_FILE, about="File with the RSA private key (PEM) of the JWT bearer flow."),
     Variable(name=API_VERSION, about="REST API version, from 60.0 to 67.0.", default="66.0"),
@@ -59,8 +64,17 @@ VARIABLES = (
         default="https://api.impact.com",
     ),
     Variable(name=ACCOUNT_SID, about="Account SID of the brand account at impact.com.", is_required=True),
-    Variable(name=AUTH_TOKEN, about="Its auth token; it must be allowed to write conversions.", is_required=True),
-    Variable(name=READ_AUTH_TOKEN, about="A second token that reading uses; left out: the first one reads too."),
+    Variable(
+        name=AUTH_TOKEN,
+        about="Its auth token; it must be allowed to write conversions.",
+        is_required=True,
+        is_secret=True,
+    ),
+    Variable(
+        name=READ_AUTH_TOKEN,
+        about="A second token that reading uses; left out: the first one reads too.",
+        is_secret=True,
+    ),
     Variable(name=CAMPAIGN_ID, about="Id of the program.", is_required=True),
     Variable(
         name=CONFIG,
@@ -82,7 +96,7 @@ _BY_NAME = {variable.name: variable for variable in VARIABLES}
 
 
 class MissingVariable(Exception):
-    """The environment lacks something that a run needs. The message names every variable that is missing."""
+    """The environment lacks something that a run needs, or has a value that can't be right. The message names all."""
 
 
 def value_of(environment: Mapping[str, str], name: str) -> str | None:
@@ -96,16 +110,84 @@ def check(environment: Mapping[str, str]) -> None:
         MissingVariable: a run could not start with this environment.
     """
     missing = [variable for variable in VARIABLES if variable.is_required and not environment.get(variable.name)]
-    problems = [f"{variable.name}: {variable.about}" for variable in missing]
+    lacking = [f"{variable.name}: {variable.about}" for variable in missing]
     has_jwt = environment.get(USERNAME) and environment.get(PRIVATE_KEY_FILE)
     if not environment.get(CLIENT_SECRET) and not has_jwt:
-        problems.append(f"{CLIENT_SECRET}, or {USERNAME} with {PRIVATE_KEY_FILE}: how to log in to Salesforce.")
-    if problems:
-        raise MissingVariable(
-            "The environment lacks:\n  "
-            + "\n  ".join(problems)
-            + "\nExport them, or put them into a file .env in this folder. No account at hand: impact-pipeline demo."
+        lacking.append(f"{CLIENT_SECRET}, or {USERNAME} with {PRIVATE_KEY_FILE}: how to log in to Salesforce.")
+    malformed = list(_malformed(environment))
+    said = []
+    if lacking:
+        said.append("The environment lacks:\n  " + "\n  ".join(lacking))
+    if malformed:
+        said.append("What the environment has can't be right:\n  " + "\n  ".join(malformed))
+    if said:
+        said.append(
+            "Export them, or put them into a file .env in this folder. No account at hand: impact-pipeline demo."
         )
+        raise MissingVariable("\n".join(said))
+
+
+def _malformed(environment: Mapping[str, str]) -> Iterator[str]:
+    """A sentence for each value that can't be right. Secrets are never quoted."""
+    for variable in VARIABLES:
+        value = environment.get(variable.name, "")
+        if value != value.strip() or any(not character.isprintable() for character in value):
+            yield f"{variable.name} has a blank or a line break at its end, or an unprintable character. Set it again."
+        elif value and (problem := _problem_of(variable.name, value, environment)):
+            shown = "" if variable.is_secret or "@" in value else f"={value}"
+            yield f"{variable.name}{shown}: {problem}"
+
+
+def _problem_of(name: str, value: str, environment: Mapping[str, str]) -> str | None:
+    match name:
+        case "SALESFORCE_DOMAIN_URL":
+            return _salesforce_problem(value, uses_secret=bool(environment.get(CLIENT_SECRET)))
+        case "IMPACT_BASE_URL":
+            return _url_problem(value)
+        case "SALESFORCE_API_VERSION" if not re.fullmatch(r"6[0-7]\.0", value):
+            return "it is no version from 60.0 to 67.0."
+        case "IMPACT_CAMPAIGN_ID" if not re.fullmatch(r"\d{1,10}", value):
+            return "it is no program id; impact.com shows the number under the program's name."
+        case "SALESFORCE_PRIVATE_KEY_FILE" if not Path(value).is_file():
+            return "there is no such file."
+        case "IMPACT_PIPELINE_WAREHOUSE" if Path(value).is_dir():
+            return "it is a folder; name a file, such as data/impact_pipeline.duckdb."
+        case "IMPACT_PIPELINE_SCHEDULES" if value not in ("on", "off"):
+            return "it is neither on nor off."
+    return None
+
+
+def _salesforce_problem(value: str, *, uses_secret: bool) -> str | None:
+    problem = _url_problem(value)
+    host = "" if problem else (urlsplit(value).hostname or "")
+    if uses_secret and host in ("login.salesforce.com", "test.salesforce.com"):
+        return "client credentials need the org's My Domain, such as https://acme.my.salesforce.com."
+    if host.endswith(".lightning.force.com"):
+        domain = host.removesuffix(".lightning.force.com")
+        return f"that is the address of the user interface; the API is at https://{domain}.my.salesforce.com."
+    return problem
+
+
+def _url_problem(value: str) -> str | None:
+    try:
+        parts = urlsplit(value)
+        is_address = parts.scheme in ("https", "http") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_address = False
+    if not is_address:
+        return "it is no address; it starts with https://."
+    if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
+        return "http:// would show the credentials to everybody on the way; use https://."
+    if parts.username or parts.password or parts.query or parts.fragment or parts.path.strip("/"):
+        return "it has more than a host; leave out what stands behind it, and a user name."
+    return None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def config_folder(environment: Mapping[str, str]) -> Path:

@@ -20,6 +20,13 @@ def _duration(value: object) -> object:
     return timedelta(seconds=int(match[1]) * _SECONDS[match[2]])
 
 
+def short_duration(value: timedelta) -> str:
+    """As people write it: 30m, 2d."""
+    seconds = int(value.total_seconds())
+    unit = next(unit for unit in "dhms" if seconds % _SECONDS[unit] == 0)
+    return f"{seconds // _SECONDS[unit]}{unit}"
+
+
 Duration = Annotated[
     timedelta,
     BeforeValidator(_duration),
