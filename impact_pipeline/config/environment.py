@@ -99,9 +99,9 @@ class MissingVariable(Exception):
     """The environment lacks something that a run needs, or has a value that can't be right. The message names all."""
 
 
-def value_of(environment: Mapping[str, str], name: str) -> str | None:
-    """The variable's value, else its default; an empty value counts as unset."""
-    return environment.get(name) or _BY_NAME[name].default
+def value_of(environment: Mapping[str, str], name: str) -> str:
+    """The variable's value, else its default, else nothing; an empty value counts as unset."""
+    return environment.get(name) or _BY_NAME[name].default or ""
 
 
 def check(environment: Mapping[str, str]) -> None:
@@ -192,9 +192,9 @@ def _is_loopback(host: str) -> bool:
 
 def config_folder(environment: Mapping[str, str]) -> Path:
     """The folder of the configuration."""
-    return Path(environment.get(CONFIG) or RECOMMENDED)
+    return Path(value_of(environment, CONFIG))
 
 
 def warehouse_path(environment: Mapping[str, str]) -> Path:
     """The warehouse file."""
-    return Path(value_of(environment, WAREHOUSE) or "")
+    return Path(value_of(environment, WAREHOUSE))
