@@ -43,7 +43,7 @@ class Failure(click.ClickException):
 
     def __init__(self, message: str, exit_code: int = FAILED) -> None:
         super().__init__(message)
-        self.exit_code = exit_code  # type: ignore[misc]  (click reads it from the instance)
+        self.exit_code = exit_code  # type: ignore[misc]  # click reads it from the instance
 
 
 def failure_of(error: BaseException, *, told: str | None = None) -> Failure:

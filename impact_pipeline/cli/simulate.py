@@ -2,7 +2,7 @@
 
 import shlex
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -66,7 +66,8 @@ def command(
         if wants_replay:
             stack.enter_context(replay(sample, both.org))
         _tell(both, wants_json)
-        # Ctrl-C ends the wait; the stack stops what was started.
+        # Ctrl-C is how it ends; the stack stops what was started.
+        stack.enter_context(suppress(KeyboardInterrupt))
         threading.Event().wait()
 
 
