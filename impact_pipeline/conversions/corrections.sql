@@ -31,6 +31,11 @@ request as (
      where r.Type = 'Conversion'
        and r.event_id in (select event_id from carried)
    qualify row_number() over (partition by r.event_id order by r.request_id desc) = 1),
+corrected as (
+    select event_id
+      from outbox.request
+     where Type = 'Modification'
+       and state not in ('ready', 'withdrawn')),
 locked as (
     select q.event_id
       from request as q
@@ -41,7 +46,9 @@ reported as (
     select c.change_id, c.event, c.event_id,
            coalesce(w.amount, v.amount) as amount,
            w.state as wanted_state,
-           coalesce(w.items, i.items, []) as items
+           coalesce(w.items, i.items, []) as items,
+           w.event_id is not null and c.event_id not in (select event_id from corrected) as is_pending,
+           v.amount as sent_amount, coalesce(i.items, []) as sent_items
       from carried as c
       left join conversions.conversion as v using (event_id)
       left join conversions.wanted as w using (event_id)
@@ -52,7 +59,7 @@ reported as (
                   group by event_id) as i using (event_id)),
 newest as (
     select c.change_id, c.event,
-           m.amount, m.CurrencyCode,
+           m.amount, m.CurrencyCode, m.uses_lines,
            coalesce(i.items, []) as items
       from carried as c
       join mapped as m on m.change_id = c.carrier_id and m.event = c.event
@@ -64,8 +71,10 @@ newest as (
 weighed as (
     select q.*, c.event_id, c.decision as carrier_decision, c.CurrencyCode as reported_currency,
            p.amount as reported_amount, p.items as reported_items, p.wanted_state,
-           n.amount as newest_amount, n.items as newest_items, n.CurrencyCode as newest_currency,
+           p.is_pending and n.amount is not distinct from p.sent_amount and n.items = p.sent_items as is_back,
+           n.amount as newest_amount, n.items as newest_items, n.CurrencyCode as newest_currency, n.uses_lines,
            coalesce(t.is_unsent, true) as is_unsent,
+           t.event_id is not null as has_request,
            t.state, t.outcome,
            l.event_id is not null as is_locked,
            list_filter(n.items, lambda x: not list_contains(list_transform(p.items, lambda y: y.ItemSku), x.ItemSku)) as added,
@@ -91,6 +100,7 @@ said as (
                when w.rule.do = 'reverse' then
                    case when w.kind = 'deleted' then 'correct record_deleted' else 'correct condition_lost' end
                when w.newest_currency is distinct from w.reported_currency then 'hold correction_impossible'
+               when w.is_back then 'skip nothing_to_correct'
                when w.newest_amount is not distinct from w.reported_amount
                     and list_filter(w.reported_items, lambda y: y.ItemQuantity <> '0') = w.newest_items
                     then 'skip nothing_to_correct'
@@ -98,7 +108,7 @@ said as (
                when coalesce(w.newest_amount, 0) <= 0 then 'hold amount_not_positive'
                when w.reported_currency is not null and w.reported_currency <> $account_currency
                     then 'hold correction_currency'
-               when len(w.reported_items) > 0 then 'correct items_changed'
+               when w.uses_lines then 'correct items_changed'
                else 'correct amount_changed'
            end as verdict
       from weighed as w)
@@ -107,7 +117,8 @@ select change_id, event, event_id,
        split_part(verdict, ' ', 2) as reason,
        case when verdict in ('correct record_deleted', 'correct condition_lost') then 'reversed' else 'live' end as state,
        rule.code as code,
-       is_unsent,
+       has_request,
+       coalesce(is_back and verdict = 'skip nothing_to_correct' and wanted_state = 'live', false) as is_back,
        newest_amount as amount,
        list_concat(newest_items,
                    list_transform(gone, lambda y: {'ItemSku': y.ItemSku, 'ItemQuantity': '0', 'ItemSubTotal': '0.00'})) as items

@@ -127,6 +127,7 @@ class _Step:
         self._write_conversions()
         self._execute("pins.sql", now=self.now)
         self._execute("restore.sql", now=self.now)
+        self._execute("unwant.sql")
         self._execute("want.sql", now=self.now)
         self._execute("move_cursor.sql", object=self.about.name)
 

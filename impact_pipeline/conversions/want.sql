@@ -1,13 +1,13 @@
 -- What     keeps what impact.com should show for a reported event: absolute values, the newest change wins
 -- Reads    correction
 -- Writes   conversions.wanted
--- Grain    one row per event
+-- Grain    one row per event; also for a request that is withdrawn, in case it was claimed meanwhile
 -- Binds    $now timestamptz
 merge into conversions.wanted as w
 using (select event_id, state, code, amount, items, null::varchar as CustomerStatus, change_id
          from correction
-        where decision = 'correct'
-          and not is_unsent
+        where (decision = 'correct' or is_back)
+          and has_request
       qualify row_number() over (partition by event_id order by change_id desc) = 1) as c
    on w.event_id = c.event_id
  when matched then update
