@@ -2,8 +2,9 @@
 
 import pytest
 
+from impact_pipeline.config.expressions import FieldPath
 from impact_pipeline.config.load import PACKS, Config, EventConfig, load_config
-from impact_pipeline.config.templates import FieldPath, FirstOf, Template, parse
+from impact_pipeline.config.templates import FirstOf, Template, parse
 
 # Object of the configuration, what the mapping calls the field, its template here, and impact.com's parameter.
 PUBLISHED = [
