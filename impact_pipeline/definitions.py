@@ -37,7 +37,7 @@ LOCATION = "impact_pipeline"
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
-class RunFailed(Exception):  # noqa: N818  (a name says what happened)
+class RunFailed(Exception):
     """A run ended without success; the message is the failing step's own."""
 
 

@@ -32,7 +32,7 @@ SHORTEST_DELETE_WINDOW = timedelta(minutes=1)
 DELETE_LOG_REACH = timedelta(days=14)
 
 
-class CaptureBusy(RuntimeError):  # noqa: N818  (a name says what happened)
+class CaptureBusy(RuntimeError):
     """Another run holds the lane, or took it over."""
 
 

@@ -32,7 +32,7 @@ case when length(id) = 15
 """
 
 
-class UnreadableValue(ValueError):  # noqa: N818  (a name says what happened)
+class UnreadableValue(ValueError):
     """A value that is not of the type that describe names."""
 
 

@@ -268,7 +268,7 @@ def test_a_field_whose_type_changes_to_text_keeps_old_values_and_takes_new_ones(
     assert rows == [("12",), ("a dozen",)]
 
 
-class Stop(Exception):  # noqa: N818  (a name says what happened)
+class Stop(Exception):
     """Stands for a process that is killed."""
 
 

@@ -22,7 +22,7 @@ SalesforceError
 No message holds a token, a secret, a query or a record.
 """
 
-# ruff: noqa: N818  (a name says what happened; "Error" at its end would add nothing)
+
 
 import json
 from typing import Any
