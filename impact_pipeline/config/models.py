@@ -212,7 +212,8 @@ class Event(_Model):
     items: Items | None = Field(default=None, description="The lines of a sale.")
     after: tuple[After, ...] = Field(default=(), description="What later changes ask for; the first that fits counts.")
     deviations: dict[str, str] = Field(
-        default={}, description="Row of impact.com's published mapping, and why it is not followed to the letter."
+        default={},
+        description="Row of impact.com's published mapping: why it is not followed to the letter, or what that costs.",
     )
 
 
