@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,14 @@ DAGSTER_FILES = {"assets", "checks", "jobs", "schedules", "sensors", "resource"}
 MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 
 
+@cache
+def _nodes(module: Path) -> list[ast.AST]:
+    return list(ast.walk(ast.parse((PACKAGE / module).read_text("utf-8"))))
+
+
 def _imports(module: Path) -> Iterator[str]:
     """Full names of what a module imports, wherever in the file it does."""
-    tree = ast.parse((PACKAGE / module).read_text("utf-8"))
-    for node in ast.walk(tree):
+    for node in _nodes(module):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         if isinstance(node, ast.ImportFrom):
@@ -82,6 +87,6 @@ def test_the_environment_is_read_by_the_definitions_and_the_command_line_only(mo
 
 
 def _attributes(module: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse((PACKAGE / module).read_text("utf-8"))):
+    for node in _nodes(module):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             yield f"{node.value.id}.{node.attr}"
