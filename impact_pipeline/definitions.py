@@ -82,6 +82,7 @@ def build_definitions(resources: Mapping[str, Any], config: Config, *, switched_
         ],
         jobs=[cycle, outbox_jobs.submit_conversions, confirm],
         schedules=[
+            *_full_rereads(config, cycle, status),
             dg.ScheduleDefinition(
                 job=cycle,
                 cron_schedule="*/15 * * * *",
@@ -99,6 +100,20 @@ def build_definitions(resources: Mapping[str, Any], config: Config, *, switched_
         resources=dict(resources),
         executor=dg.in_process_executor,
     )
+
+
+def _full_rereads(config: Config, cycle: Any, status: dg.DefaultScheduleStatus) -> Iterator[dg.ScheduleDefinition]:
+    """A schedule per object whose formula fields are watched: it reads the object in full."""
+    for name, about in config.objects.items():
+        if about.declared.full_reread is not None:
+            yield dg.ScheduleDefinition(
+                name=f"full_reread_{name}",
+                job=cycle,
+                cron_schedule=about.declared.full_reread,
+                run_config={"ops": {"capture": {"config": {"reread": [name]}}}},
+                default_status=status,
+                description=f"Reads {name} in full: changes of formula fields move no stamp.",
+            )
 
 
 def resources_from(

@@ -31,6 +31,7 @@ from impact_pipeline.capture.salesforce.errors import UnknownObject
 from impact_pipeline.capture.soql import datetime_literal
 from impact_pipeline.capture.staging import staging_folder
 from impact_pipeline.capture.windows import upper_bound
+from impact_pipeline.config.errors import ConfigError, Problem
 from impact_pipeline.config.load import Config
 from impact_pipeline.warehouse import lease
 from impact_pipeline.warehouse.binding import bind
@@ -84,6 +85,11 @@ def capture_cycle(
             if about.declared.capture_filter is not None
         },
         reread=reread,
+        compared={
+            name: config.watched_fields(name)
+            for name, about in config.objects.items()
+            if about.declared.full_reread is None
+        },
         run_id=run_id,
         staging=staging,
         clock=clock,
@@ -102,6 +108,7 @@ def capture_objects(
     optional: Iterable[str] = (),
     filters: Mapping[str, str] | None = None,
     reread: Iterable[str] = (),
+    compared: Mapping[str, frozenset[str]] | None = None,
     run_id: str,
     staging: Path,
     clock: Callable[[], datetime],
@@ -118,6 +125,7 @@ def capture_objects(
         optional: objects that may be absent from the org.
         filters: object → SOQL condition that its records have to meet, over fields that never change.
         reread: objects to read in full besides, because formula fields move no stamp.
+        compared: object → fields whose changes count and that no full reading brings; formulas can't be among them.
         staging: folder for the files on their way; what is in it is private and removed.
         clock: our own time, UTC, for what is recorded. Windows follow Salesforce's.
         account_sid: impact.com's side of the binding, with `campaign_id`.
@@ -125,6 +133,7 @@ def capture_objects(
 
     Raises:
         CaptureBusy: another run is capturing.
+        ConfigError: a formula field is compared; nothing was read.
         SalesforceError: what was committed before stays, and the next cycle goes on there.
     """
     options, due = options or CaptureOptions(), frozenset(reread)
@@ -151,6 +160,7 @@ def capture_objects(
         until = upper_bound(client.server_now, options.lag)
         descriptions, absent = _describe(client, wanted, frozenset(optional))
         plans = plan_objects({name: wanted[name] for name in wanted if name not in absent}, descriptions)
+        _refuse_formulas(plans, compared or {})
         extraction = Extraction(
             run=run,
             cycle_id=datetime_literal(until),
@@ -176,6 +186,24 @@ def capture_objects(
         absent=absent,
         deletions_unknown=extraction.deletions_unknown,
     )
+
+
+def _refuse_formulas(plans: Mapping[str, ObjectPlan], compared: Mapping[str, frozenset[str]]) -> None:
+    problems = [
+        Problem(
+            file=f"objects/{name.lower()}.yaml",
+            key="full_reread",
+            value=field.name,
+            problem="the field is a formula: its changes never move SystemModstamp, so no increment would bring them.",
+            remedy='Add full_reread: "0 3 * * *" to the file, or watch the fields that the formula is made of.',
+        )
+        for name, fields in compared.items()
+        if name in plans
+        for field in plans[name].fields
+        if field.is_calculated and field.name in fields
+    ]
+    if problems:
+        raise ConfigError(problems)
 
 
 def _describe(

@@ -22,8 +22,6 @@ SalesforceError
 No message holds a token, a secret, a query or a record.
 """
 
-
-
 import json
 from typing import Any
 
