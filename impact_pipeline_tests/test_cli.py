@@ -21,7 +21,6 @@ from impact_pipeline.config import environment as env
 from impact_pipeline.config.load import RECOMMENDED
 from impact_pipeline_tests.flow import Flow, flow_in
 
-pytestmark = pytest.mark.filterwarnings("ignore:The `__fields__` attribute")
 HOLDER = "import sys, duckdb; con = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
 
 

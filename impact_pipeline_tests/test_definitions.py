@@ -12,7 +12,6 @@ from impact_pipeline.definitions import build_definitions, definitions_from, res
 from impact_pipeline.reconciliation.report import queries
 from impact_pipeline.warehouse.connection import Warehouse
 
-pytestmark = pytest.mark.filterwarnings("ignore:The `__fields__` attribute")
 README = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
 ASSETS = {
     "raw/Lead",

@@ -17,8 +17,6 @@ from impact_pipeline.simulator.impact import Fault
 from impact_pipeline.warehouse.publish import publish, readers_path
 from impact_pipeline_tests.flow import Flow, flow_in
 
-# Dagster 1.13 asks pydantic 2 for __fields__ where a resource has no field.
-pytestmark = pytest.mark.filterwarnings("ignore:The `__fields__` attribute")
 # What records that a cycle ran.
 RECORDS_OF_RUNS = {'"audit"."extraction"', '"audit"."listing"', '"outbox"."lease"'}
 RUN = "import sys; sys.argv[1:] = ['run']; from impact_pipeline.cli import main; main()"

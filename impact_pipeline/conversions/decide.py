@@ -16,7 +16,6 @@ from typing import Any
 
 import duckdb
 
-from impact_pipeline.changes.compare import WatchedObject
 from impact_pipeline.config.load import Config, ObjectConfig
 from impact_pipeline.conversions.conditions import fact_sql
 from impact_pipeline.conversions.mapping import item_parameters, line_sql, mapped_sql, order_parameters
@@ -33,17 +32,6 @@ class DecisionCounts:
     @property
     def total(self) -> int:
         return sum(self.by_answer.values())
-
-
-def watched_objects(config: Config) -> list[WatchedObject]:
-    """The objects whose changes the configuration asks for, for changes.compare.find_changes."""
-    watched = []
-    for name, about in config.objects.items():
-        events = about.events.values()
-        items = next(((e.items.object, e.items.parent) for e in events if e.items is not None), None)
-        histories = dict.fromkeys(history for event in events for history in event.histories)
-        watched.append(WatchedObject(name=name, histories=tuple(histories), items=items))
-    return watched
 
 
 def decide(

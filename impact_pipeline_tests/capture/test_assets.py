@@ -12,7 +12,6 @@ from impact_pipeline.warehouse.resource import ClockResource, WarehouseResource
 from impact_pipeline_tests.capture.world import CREDENTIALS, World
 
 # Dagster asks pydantic for the fields of a resource without any under their old name.
-pytestmark = pytest.mark.filterwarnings("ignore:The `__fields__` attribute")
 CONFIG = load_config(RECOMMENDED)
 
 

@@ -12,8 +12,9 @@ import duckdb
 import yaml
 
 from impact_pipeline.changes.compare import find_changes
+from impact_pipeline.changes.watched import watched_objects
 from impact_pipeline.config.load import Config, load_config
-from impact_pipeline.conversions.decide import decide, watched_objects
+from impact_pipeline.conversions.decide import decide
 from impact_pipeline.simulator.salesforce import OrgFeatures
 from impact_pipeline.simulator.salesforce.schema import Field
 from impact_pipeline.warehouse.connection import Warehouse

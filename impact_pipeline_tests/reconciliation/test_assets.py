@@ -5,7 +5,6 @@ from decimal import Decimal
 
 import dagster as dg
 import duckdb
-import pytest
 
 from impact_pipeline.config.load import RECOMMENDED
 from impact_pipeline.config.resource import ConfigResource
@@ -19,7 +18,6 @@ from impact_pipeline.warehouse.resource import ClockResource, WarehouseResource
 from impact_pipeline_tests.reconciliation.builders import CAMPAIGN, NOW, SETTINGS, Rows, ago
 
 # Dagster asks pydantic for the fields of a resource without any under their old name.
-pytestmark = pytest.mark.filterwarnings("ignore:The `__fields__` attribute")
 
 
 class StandingClock(ClockResource):

@@ -1,13 +1,10 @@
 from datetime import timedelta
 from pathlib import Path
 
-import pytest
-
 from impact_pipeline.warehouse.connection import Warehouse
 from impact_pipeline.warehouse.resource import ClockResource, WarehouseResource
 
 # Dagster asks pydantic for it where a resource has no field of its own.
-pytestmark = pytest.mark.filterwarnings("ignore:The `__fields__` attribute")
 
 
 def test_the_resource_is_the_warehouse_at_its_path(tmp_path: Path) -> None:
