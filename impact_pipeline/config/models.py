@@ -2,7 +2,6 @@
 
 import re
 from datetime import timedelta
-from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
@@ -81,21 +80,6 @@ class EventType(_Model):
         default="pipeline", description="tag: the website's tag reports it, so the pipeline never does."
     )
     sending: Switch = Field(default="on", description="on, shadow (decide, do not send) or off.")
-    send: Literal["all", "attributable"] = Field(
-        default="all", description="attributable: only what has an attribution key beside CustomerId, or a parent's."
-    )
-
-
-class Guards(_Model):
-    """Bounds beyond which a cycle looks like an accident and is held until a person accepts it."""
-
-    max_rows: int = Field(default=5000, ge=1, description="Conversions and corrections of one cycle, at most.")
-    max_money: Decimal | None = Field(
-        default=None, gt=0, description="Money of one cycle in the account's currency, at most; left out: no bound."
-    )
-    max_share: float = Field(
-        default=0.2, gt=0, le=1, description="Share of an object's records that may change one watched field, 0 to 1."
-    )
 
 
 class Waits(_Model):
@@ -105,10 +89,6 @@ class Waits(_Model):
         default=timedelta(hours=1), description="How long edits of one conversion are gathered into one correction."
     )
     parent_wait: Duration = Field(default=timedelta(days=2), description="How long a child waits for its parents.")
-    parent_policy: Literal["send_with_click_id", "send", "hold"] = Field(
-        default="send_with_click_id",
-        description="After parent_wait: send it if it has a click id, send it, or hold it.",
-    )
     settle_after: Duration = Field(
         default=timedelta(minutes=10),
         ge=timedelta(minutes=10),
@@ -147,7 +127,6 @@ class Pipeline(_Model):
     event_types: dict[str, EventType] = Field(
         min_length=1, description="Every code that a mapping can give; conversions with another one are held."
     )
-    guards: Guards = Field(default=Guards(), description="Bounds that hold what looks like an accident.")
     waits: Waits = Field(default=Waits(), description="How long things wait for each other.")
     capture: CaptureOptions = Field(default=CaptureOptions(), description="How Salesforce is read.")
     max_event_age: Duration | None = Field(
