@@ -1,4 +1,4 @@
-"""The page docs/parameters.md, from the catalogue. `python -m impact_pipeline.config.parameters_page > docs/parameters.md`."""
+"""The page of parameters: `python -m impact_pipeline.config.parameters_page > docs/parameters.md`."""
 
 import sys
 from collections.abc import Iterable, Iterator
@@ -7,8 +7,8 @@ from impact_pipeline.config.parameters import Catalogue, Parameter, catalogue
 
 _TITLE = """# impact.com's parameters
 
-Everything that a mapping may name, under `conversion` and under `items`. Generated from `impact_pipeline/config/parameters.yaml` by
-`python -m impact_pipeline.config.parameters_page > docs/parameters.md`; the sources and the meaning of the kinds are told there.
+Everything that a mapping may name, under `conversion` and under `items`. Made from `impact_pipeline/config/parameters.yaml`,
+which tells the sources, by `python -m impact_pipeline.config.parameters_page > docs/parameters.md`.
 
 """
 _KINDS = {
