@@ -345,15 +345,34 @@ def test_the_readers_copy_is_not_written_to(warehouse: Warehouse) -> None:
         assert one(con, HOLDER) is None
 
 
-def test_a_link_and_its_file_are_one_warehouse(warehouse: Warehouse, tmp_path: Path) -> None:
-    """DuckDB names the log after the path it was given; two names would mean two logs."""
-    link = tmp_path / "link.duckdb"
+def test_a_link_stands_for_its_file_whatever_the_link_is_called(warehouse: Warehouse, tmp_path: Path) -> None:
+    link = tmp_path / "outbox.duckdb"
     link.symlink_to(warehouse.path)
 
     with Warehouse(path=link).transaction() as con:
         con.execute("update outbox.lease set run_id = 'through the link'")
+
+    with warehouse.reading() as con:
+        assert one(con, HOLDER) == "through the link"
+
+
+def test_a_link_to_a_file_that_is_still_to_be_made_is_followed(tmp_path: Path) -> None:
+    """DuckDB would name the log after the link now, after the file later, and not find it after a crash."""
+    link = tmp_path / "link.duckdb"
+    link.symlink_to(tmp_path / "file.duckdb")
+
+    with Warehouse(path=link).transaction() as con:
+        con.execute("update outbox.lease set run_id = 'x'")
         con.commit()
-        logs = sorted(path.name for path in tmp_path.glob("*.wal"))
+        there = names(tmp_path)
         con.begin()
 
-    assert logs == ["impact_pipeline.duckdb.wal"]
+    assert there == ["file.duckdb", "file.duckdb.wal", "link.duckdb"]
+
+
+def test_threads_take_turns_also_where_one_of_them_uses_a_link(warehouse: Warehouse, tmp_path: Path) -> None:
+    link = tmp_path / "link.duckdb"
+    link.symlink_to(warehouse.path)
+
+    with warehouse.transaction(), pytest.raises(RuntimeError, match="already open"), Warehouse(path=link).reading():
+        pass
