@@ -7,7 +7,7 @@ from impact_pipeline.config.parameters import Catalogue, Parameter, catalogue
 
 _TITLE = """# impact.com's parameters
 
-Everything that a mapping may name, under `conversion` and under `items`. Made from `impact_pipeline/config/parameters.yaml`,
+Everything that a mapping may name, under `conversion` and under `items`. Made from the package's `config/parameters.yaml`,
 which tells the sources, by `python -m impact_pipeline.config.parameters_page > docs/parameters.md`.
 
 """
