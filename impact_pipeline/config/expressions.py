@@ -175,7 +175,7 @@ class Expression:
         try:
             tree = _parse(self.text)
             _check(tree)
-            _try(_sql(tree, lambda path: "null"))
+            _try(self.text, _sql(tree, lambda path: "null"))
         except RecursionError as error:
             raise ExpressionError("it is nested too deeply.") from error
 
@@ -292,8 +292,13 @@ _sandbox_lock = threading.Lock()
 _sandbox: list[duckdb.DuckDBPyConnection] = []
 
 
-def _try(sql: str) -> None:
-    """Let DuckDB evaluate it over empty columns. Raises ExpressionError where it can't, whatever the columns hold."""
+def _try(text: str, sql: str) -> None:
+    """
+    Let DuckDB read what the user wrote, and evaluate what we make of it over empty columns.
+
+    Raises:
+        ExpressionError: it can't do the one or, whatever the columns hold, the other.
+    """
     with _sandbox_lock:
         if not _sandbox:
             closed: dict[str, str | bool | int | float | list[str]] = {
@@ -303,6 +308,7 @@ def _try(sql: str) -> None:
             }
             _sandbox.append(duckdb.connect(":memory:", config=closed))
         try:
+            _sandbox[0].extract_statements(f"select {text}\n")
             _sandbox[0].execute(f"select {sql}").fetchall()
         except duckdb.BinderException as error:
             if any(words in str(error) for words in _HOLDS_FOR_ANY_TYPE):
