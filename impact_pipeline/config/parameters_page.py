@@ -7,8 +7,8 @@ from impact_pipeline.config.parameters import Catalogue, Parameter, catalogue
 
 _TITLE = """# impact.com's parameters
 
-Everything that a mapping may name, under `conversion` and under `items`. Made from the package's `config/parameters.yaml`,
-which tells the sources, by `python -m impact_pipeline.config.parameters_page > docs/parameters.md`.
+Everything that a mapping may name, under `conversion` and under `items`. Made from `config/parameters.yaml` in
+the package, which tells the sources, by `python -m impact_pipeline.config.parameters_page > docs/parameters.md`.
 
 """
 _KINDS = {
