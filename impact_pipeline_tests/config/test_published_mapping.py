@@ -1,10 +1,17 @@
 """The pack impact_com against the 27 rows of impact.com's published Salesforce mapping."""
 
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import parse_qsl
+
 import pytest
 
+from impact_pipeline.config import environment as env
 from impact_pipeline.config.expressions import FieldPath
 from impact_pipeline.config.load import PACKS, Config, EventConfig, load_config
 from impact_pipeline.config.templates import FirstOf, Template, parse
+from impact_pipeline.simulator.impact import EventType
+from impact_pipeline_tests.flow import PROGRAM, flow_in
 
 # Object of the configuration, what the mapping calls the field, its template here, and impact.com's parameter.
 PUBLISHED = [
@@ -85,6 +92,69 @@ def test_every_deviation_is_a_warning_of_loading(config: Config) -> None:
             for row, reason in event.declared.deviations.items():
                 said = f"{about.file}: events.{event.name}: published mapping, {row}: {reason}"
                 assert said in config.warnings
+
+
+def test_each_object_of_the_mapping_arrives_at_impact_com(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    types = tuple(
+        EventType(id=about.id, code=code, kind=about.kind) for code, about in config.pipeline.event_types.items()
+    )
+    with flow_in(tmp_path, declaration=replace(PROGRAM, event_types=types)) as flow:
+        flow.environment[env.CONFIG] = str(config.folder)
+        for name, value in flow.environment.items():
+            monkeypatch.setenv(name, value)
+        lead, deal = flow.a_lead(City="Boston", Country="US", PostalCode="02108"), flow.a_deal()
+        flow.advance(minutes=5)
+        flow.run("conversion_cycle")
+        flow.edit("update", "Lead", lead, Status="Qualified")
+        flow.edit("update", "Opportunity", deal, StageName="Negotiation")
+        flow.advance(minutes=1)
+        flow.a_won_deal(deal)
+        contact = flow.edit("create", "Contact", LastName="Alexander", LeadSource="Web")
+        account = flow.edit("create", "Account", Name="Hatfan")
+        flow.advance(minutes=5)
+        flow.run("conversion_cycle", "submit_conversions")
+
+    told = {
+        body["EventTypeCode"]: body for one in flow.program.received if (body := dict(parse_qsl(one.body.decode())))
+    }
+    order = {"CampaignId": "4711", "EventDate": "2026-11-20T10:06:00Z"}
+    deals = {"CustomerId": deal, "CurrencyCode": "USD", "Date3": "2026-12-24T00:00:00-05:00"}
+    assert {
+        code: {name: body[name] for name in body if body[name] != order.get(name)} for code, body in told.items()
+    } == {
+        "Lead_Qualified": {
+            "EventTypeCode": "Lead_Qualified",
+            "EventDate": "2026-11-20T10:05:00Z",
+            "OrderId": f"Lead_Qualified_{lead}",
+            "CustomerId": lead,
+            "CustomerCity": "Boston",
+            "CustomerCountry": "US",
+            "CustomerPostCode": "02108",
+            "Text3": "Hatfan",
+        },
+        "Opportunity_Negotiation": deals
+        | {
+            "EventTypeCode": "Opportunity_Negotiation",
+            "OrderId": f"Opportunity_Negotiation_{deal}",
+            "OrderSubTotalPostDiscount": "100.00",
+            "Text2": "10",
+        },
+        "Opportunity_Closed Won": deals
+        | {
+            "EventTypeCode": "Opportunity_Closed Won",
+            "OrderId": f"Opportunity_Closed Won_{deal}",
+            "Text2": "100",
+            "ItemSku1": "GTX-PRO",
+            "ItemName1": "GTX Pro",
+            "ItemCategory1": "Uncategorized",
+            "ItemQuantity1": "1",
+            "ItemSubTotal1": "550.00",
+        },
+        "Web": {"EventTypeCode": "Web", "OrderId": f"Contact_{contact}", "CustomerId": contact},
+        "Account_Created": {"EventTypeCode": "Account_Created", "OrderId": account, "CustomerId": account},
+    }
 
 
 def parameters_of(config: Config, name: str, event: EventConfig) -> dict[str, Template]:
