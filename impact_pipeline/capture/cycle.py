@@ -4,9 +4,9 @@ One capture cycle: every object up to one shared bound, each window committed wi
 A cycle that breaks off leaves whole windows behind; the next one goes on from their cursors.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -90,6 +90,7 @@ def capture_cycle(
             for name, about in config.objects.items()
             if about.declared.full_reread is None
         },
+        dispensable=config.optional_paths(),
         run_id=run_id,
         staging=staging,
         clock=clock,
@@ -109,6 +110,7 @@ def capture_objects(
     filters: Mapping[str, str] | None = None,
     reread: Iterable[str] = (),
     compared: Mapping[str, frozenset[str]] | None = None,
+    dispensable: Mapping[str, Collection[str]] | None = None,
     run_id: str,
     staging: Path,
     clock: Callable[[], datetime],
@@ -126,6 +128,7 @@ def capture_objects(
         filters: object → SOQL condition that its records have to meet, over fields that never change.
         reread: objects to read in full besides, because formula fields move no stamp.
         compared: object → fields whose changes count and that no full reading brings; formulas can't be among them.
+        dispensable: object → paths that the org may do without; they are not reported as missing.
         staging: folder for the files on their way; what is in it is private and removed.
         clock: our own time, UTC, for what is recorded. Windows follow Salesforce's.
         account_sid: impact.com's side of the binding, with `campaign_id`.
@@ -161,6 +164,7 @@ def capture_objects(
         descriptions, absent = _describe(client, wanted, frozenset(optional))
         plans = plan_objects({name: wanted[name] for name in wanted if name not in absent}, descriptions)
         _refuse_formulas(plans, compared or {})
+        plans = {name: _without(plan, (dispensable or {}).get(name, ())) for name, plan in plans.items()}
         extraction = Extraction(
             run=run,
             cycle_id=datetime_literal(until),
@@ -204,6 +208,10 @@ def _refuse_formulas(plans: Mapping[str, ObjectPlan], compared: Mapping[str, fro
     ]
     if problems:
         raise ConfigError(problems)
+
+
+def _without(plan: ObjectPlan, dispensable: Collection[str]) -> ObjectPlan:
+    return replace(plan, missing=tuple(path for path in plan.missing if path not in dispensable))
 
 
 def _describe(
