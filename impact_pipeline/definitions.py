@@ -34,6 +34,10 @@ from impact_pipeline.warehouse.assets import PUBLISHED, published_asset
 from impact_pipeline.warehouse.resource import ClockResource, WarehouseResource
 
 LOCATION = "impact_pipeline"
+# Runs of these jobs take turns in the queue (dagster.yaml). What is right does not depend on it: the warehouse's own
+# lock is waited for, and leases fence the lanes. No pools of single steps: one that was enqueued while the slot was
+# being freed waited for ever.
+_TAKES_TURNS = {"impact_pipeline/warehouse": "writer"}
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -57,11 +61,13 @@ def build_definitions(resources: Mapping[str, Any], config: Config, *, switched_
     cycle = dg.define_asset_job(
         "conversion_cycle",
         selection=dg.AssetSelection.groups("capture", "changes", "conversions") | queued | published,
+        tags=_TAKES_TURNS,
         description="Salesforce → outbox: reads what is new, compares, decides, queues. Sends nothing.",
     )
     confirm = dg.define_asset_job(
         "confirm_and_reconcile",
         selection=(dg.AssetSelection.groups("outbox", "reconciliation") - queued) | published,
+        tags=_TAKES_TURNS,
         description="impact.com → outbox and reconciliation: what became of what was sent, and whether all adds up.",
     )
     return dg.Definitions(

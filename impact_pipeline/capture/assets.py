@@ -44,7 +44,6 @@ def capture_assets(declared: Config) -> dg.AssetsDefinition:
             )
             for name in names
         ],
-        pool="duckdb_writer",
         required_resource_keys={"salesforce", "warehouse", "clock", "config"},
     )
     def capture(context: dg.AssetExecutionContext, config: CaptureRun) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]

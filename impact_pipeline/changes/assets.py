@@ -7,7 +7,7 @@ import dagster as dg
 from impact_pipeline.changes.compare import find_changes
 from impact_pipeline.changes.watched import watched_objects
 from impact_pipeline.config.resource import ConfigResource
-from impact_pipeline.warehouse.assets import WRITER_POOL, bars, count_table, table_metadata
+from impact_pipeline.warehouse.assets import bars, count_table, table_metadata
 from impact_pipeline.warehouse.cycles import newest_cycle
 from impact_pipeline.warehouse.resource import ClockResource, WarehouseResource
 
@@ -22,7 +22,6 @@ def change_asset(objects: Iterable[str]) -> dg.AssetsDefinition:
         group_name="changes",
         kinds={"duckdb"},
         deps=[dg.AssetKey(["raw", name]) for name in objects],
-        pool=WRITER_POOL,
         required_resource_keys={"config", "warehouse", "clock"},
         description=(
             "One row per change: a difference of values between two versions of a record, or a passage that its "

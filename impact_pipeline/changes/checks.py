@@ -3,14 +3,12 @@
 import dagster as dg
 
 from impact_pipeline.changes.assets import CHANGE
-from impact_pipeline.warehouse.assets import WRITER_POOL
 from impact_pipeline.warehouse.resource import WarehouseResource
 
 
 @dg.asset_check(
     asset=CHANGE,
     blocking=True,
-    pool=WRITER_POOL,
     description="No version of a record and no history row has made two changes of one kind.",
 )
 def each_version_changes_once(warehouse: WarehouseResource) -> dg.AssetCheckResult:

@@ -70,6 +70,9 @@ def failure_of(error: BaseException, *, told: str | None = None) -> Failure:
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
+    seen: set[int] = set()
+    # A chain can close on itself: an error raised again while it was being handled.
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
         yield error
         error = error.__cause__ or error.__context__

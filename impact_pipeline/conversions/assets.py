@@ -7,7 +7,7 @@ import dagster as dg
 from impact_pipeline.changes.assets import CHANGE
 from impact_pipeline.config.resource import ConfigResource
 from impact_pipeline.conversions.decide import decide
-from impact_pipeline.warehouse.assets import WRITER_POOL, bars, count_table, table_metadata
+from impact_pipeline.warehouse.assets import bars, count_table, table_metadata
 from impact_pipeline.warehouse.cycles import binding, newest_cycle
 from impact_pipeline.warehouse.resource import ClockResource, WarehouseResource
 
@@ -29,7 +29,6 @@ _ABOUT = {
         dg.AssetSpec(key=key, deps=[CHANGE], group_name="conversions", kinds={"duckdb"}, description=about)
         for key, about in _ABOUT.items()
     ],
-    pool=WRITER_POOL,
     name="decide",
     required_resource_keys={"config", "warehouse", "clock"},
 )

@@ -3,14 +3,14 @@
 import dagster as dg
 
 from impact_pipeline.conversions.assets import CONVERSION, DECISION
-from impact_pipeline.warehouse.assets import WRITER_POOL, count_table
+from impact_pipeline.warehouse.assets import count_table
 from impact_pipeline.warehouse.resource import WarehouseResource
 
 
 def _must_be_none(asset: dg.AssetKey, name: str, about: str, sql: str) -> dg.AssetChecksDefinition:
     """A check that stops the run when `sql` counts anything."""
 
-    @dg.asset_check(asset=asset, name=name, description=about, blocking=True, pool=WRITER_POOL)
+    @dg.asset_check(asset=asset, name=name, description=about, blocking=True)
     def check(warehouse: WarehouseResource) -> dg.AssetCheckResult:
         with warehouse.warehouse().reading() as con:
             row = con.execute(sql).fetchone()
@@ -22,9 +22,7 @@ def _must_be_none(asset: dg.AssetKey, name: str, about: str, sql: str) -> dg.Ass
     return check
 
 
-@dg.asset_check(
-    asset=DECISION, pool=WRITER_POOL, description="Nothing is held. Each hold has a reason that says what to mend."
-)
+@dg.asset_check(asset=DECISION, description="Nothing is held. Each hold has a reason that says what to mend.")
 def nothing_is_held(warehouse: WarehouseResource) -> dg.AssetCheckResult:
     with warehouse.warehouse().reading() as con:
         rows = con.execute(

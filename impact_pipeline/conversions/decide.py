@@ -17,6 +17,7 @@ from typing import Any
 import duckdb
 
 from impact_pipeline.config.load import Config, ObjectConfig
+from impact_pipeline.config.parameters import catalogue
 from impact_pipeline.conversions.conditions import fact_sql
 from impact_pipeline.conversions.mapping import item_parameters, line_sql, mapped_sql, order_parameters
 from impact_pipeline.conversions.relations import Captured, captured
@@ -140,8 +141,8 @@ class _Step:
 
     def _write_conversions(self) -> None:
         parameters, items = order_parameters(self.about), item_parameters(self.about)
-        add_columns(self.con, "conversions.conversion", dict.fromkeys(parameters, "varchar"))
-        add_columns(self.con, "conversions.item", dict.fromkeys(items, "varchar"))
+        self._add_parameters("conversion", parameters)
+        self._add_parameters("item", items)
         pieces = ["l.item_number", *(f"l.{_q(name)}" for name in items)]
         self._execute(
             "to_send.sql",
@@ -157,6 +158,19 @@ class _Step:
         if items:
             names, values = _list([_q(name) for name in items]), _list([f"l.{_q(name)}" for name in items])
             self._execute("write_items.sql", formats={"columns": names, "values": values})
+
+    def _add_parameters(self, table: str, names: list[str]) -> None:
+        """Columns for parameters that no mapping used before; free text and values about a person stay private."""
+        there = self.con.execute(
+            "select column_name from duckdb_columns() where schema_name = 'conversions' and table_name = ?", [table]
+        ).fetchall()
+        new = [name for name in names if (name,) not in there]
+        add_columns(self.con, f"conversions.{table}", dict.fromkeys(new, "varchar"))
+        for name in new:
+            parameter = catalogue().by_name[name]
+            private = "private: " if parameter.role.startswith(("free_text", "personal")) else ""
+            about = quote_literal(f"{private}impact.com's parameter {name}, as text exactly as it leaves.")
+            self.con.execute(f"comment on column conversions.{table}.{_q(name)} is {about}")
 
     def _execute(self, name: str, *, formats: Mapping[str, str] | None = None, **values: Any) -> None:
         sql = sql_file(__file__, name)

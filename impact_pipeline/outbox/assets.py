@@ -11,15 +11,12 @@ from impact_pipeline.outbox.impact.resource import ImpactResource
 from impact_pipeline.outbox.moves import LeaseLostError
 from impact_pipeline.outbox.queue import enqueue
 from impact_pipeline.outbox.settings import settings_of
-from impact_pipeline.warehouse.assets import WRITER_POOL, bars, count_table, table_metadata
+from impact_pipeline.warehouse.assets import bars, count_table, table_metadata
 from impact_pipeline.warehouse.resource import ClockResource, WarehouseResource
 
 REQUEST = dg.AssetKey(["outbox", "request"])
 SUBMISSION = dg.AssetKey(["audit", "submission"])
 ACTION = dg.AssetKey(["audit", "action"])
-# What calls impact.com takes turns here. It opens the warehouse for moments only and waits for its lock, so it does not
-# keep WRITER_POOL busy while it waits for answers.
-IMPACT_POOL = "impact_api"
 _STATES = "select Type, state, coalesce(outcome, ''), count(*) from outbox.request group by all order by all"
 
 
@@ -28,7 +25,6 @@ _STATES = "select Type, state, coalesce(outcome, ''), count(*) from outbox.reque
     group_name="outbox",
     kinds={"duckdb"},
     deps=[dg.AssetKey(["conversions", name]) for name in ("decision", "conversion", "item")],
-    pool=WRITER_POOL,
     required_resource_keys={"warehouse", "config", "clock"},
     description=(
         "Everything to be told to impact.com, or told: one row per request, with the exact body, its state and its "
@@ -72,7 +68,6 @@ def request(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
             description="impact.com's actions, ours or not, one row per differing observation.",
         ),
     ],
-    pool=IMPACT_POOL,
     required_resource_keys={"warehouse", "impact", "config", "clock"},
 )
 def confirmation(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]

@@ -3,7 +3,6 @@
 import dagster as dg
 
 from impact_pipeline.config.resource import ConfigResource
-from impact_pipeline.outbox.assets import IMPACT_POOL
 from impact_pipeline.outbox.impact.resource import ImpactResource
 from impact_pipeline.outbox.lane import SubmitReport
 from impact_pipeline.outbox.moves import LeaseLostError
@@ -20,7 +19,6 @@ FAILING = frozenset({"turned_away", "refused_alike", "breaker_open"})
 
 @dg.op(
     out=dg.Out(dg.Nothing),
-    pool=IMPACT_POOL,
     required_resource_keys={"warehouse", "impact", "config", "clock"},
     description="Sends what is due, each request once; what gets no answer is settled by reading.",
 )

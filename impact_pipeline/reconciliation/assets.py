@@ -10,7 +10,7 @@ from impact_pipeline.config.resource import ConfigResource
 from impact_pipeline.reconciliation import report
 from impact_pipeline.reconciliation.reconcile import ReconciliationCounts, reconcile
 from impact_pipeline.reconciliation.settings import settings_of
-from impact_pipeline.warehouse.assets import WRITER_POOL, bars, count_table, table_metadata
+from impact_pipeline.warehouse.assets import bars, count_table, table_metadata
 from impact_pipeline.warehouse.cycles import binding
 from impact_pipeline.warehouse.resource import ClockResource, WarehouseResource
 
@@ -48,7 +48,6 @@ _ABOUT = {
         )
         for key, about in _ABOUT.items()
     ],
-    pool=WRITER_POOL,
     name="reconcile",
     required_resource_keys={"warehouse", "clock", "config"},
     config_schema={

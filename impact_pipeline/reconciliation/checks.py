@@ -4,14 +4,12 @@ import dagster as dg
 
 from impact_pipeline.reconciliation import report
 from impact_pipeline.reconciliation.assets import OPEN_DIFFERENCE, STATUS, TOTALS, answer_table
-from impact_pipeline.warehouse.assets import WRITER_POOL
 from impact_pipeline.warehouse.resource import WarehouseResource
 
 
 @dg.asset_check(
     asset=TOTALS,
     blocking=True,
-    pool=WRITER_POOL,
     description=(
         "Both equations hold to the cent in every line: expected = not sent + sent; sent = refused + not credited + "
         "credited + reversed + open. And every difference to impact.com's amounts is listed by row."
@@ -36,7 +34,6 @@ def totals_balance(warehouse: WarehouseResource) -> dg.AssetCheckResult:
 
 @dg.asset_check(
     asset=STATUS,
-    pool=WRITER_POOL,
     description="No conversion is lost between decision and outbox: each one that is due is queued, sent or held.",
 )
 def nothing_is_lost(warehouse: WarehouseResource) -> dg.AssetCheckResult:
@@ -60,7 +57,6 @@ def nothing_is_lost(warehouse: WarehouseResource) -> dg.AssetCheckResult:
 
 @dg.asset_check(
     asset=OPEN_DIFFERENCE,
-    pool=WRITER_POOL,
     description="Nothing is open: no hold, refusal, loss or difference that somebody should look at.",
 )
 def nothing_is_open(warehouse: WarehouseResource) -> dg.AssetCheckResult:

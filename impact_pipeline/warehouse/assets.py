@@ -10,7 +10,6 @@ from impact_pipeline.warehouse.publish import PRIVATE, publish
 from impact_pipeline.warehouse.resource import ClockResource, WarehouseResource
 from impact_pipeline.warehouse.sql import quote_identifier
 
-WRITER_POOL = "duckdb_writer"
 PUBLISHED = dg.AssetKey(["warehouse", "published"])
 
 
@@ -54,7 +53,6 @@ def published_asset(deps: Sequence[dg.AssetKey]) -> dg.AssetsDefinition:
         group_name="warehouse",
         kinds={"duckdb"},
         deps=deps,
-        pool=WRITER_POOL,
         description=(
             "readers.duckdb beside the warehouse: everything but raw.* and private columns, swapped in by one rename. "
             "Opening it never blocks the pipeline."
