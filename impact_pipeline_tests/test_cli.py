@@ -269,7 +269,8 @@ def test_dev_makes_a_home_for_dagster_once(tmp_path):
     prepared_home(environment)
 
     assert home.is_absolute()
-    assert settings["concurrency"]["pools"] == {"default_limit": 1, "granularity": "op"}
+    turns = {"key": "impact_pipeline/warehouse", "value": "writer", "limit": 1}
+    assert settings["concurrency"]["runs"]["tag_concurrency_limits"] == [turns]
     assert (home / "dagster.yaml").read_text("utf-8") == "telemetry: {enabled: true}\n"
 
 

@@ -51,6 +51,7 @@ def test_the_assets_are_the_tables_of_raw() -> None:
 
 def test_each_object_tells_what_was_read_and_no_values(salesforce: World) -> None:
     salesforce.an_opportunity(Name="Nobody's business")
+    salesforce.org.hide("Lead.Country")
     salesforce.advance(minutes=5)
 
     result = run(salesforce)
@@ -68,7 +69,8 @@ def test_each_object_tells_what_was_read_and_no_values(salesforce: World) -> Non
         for check in result.get_asset_check_evaluations()
     }
     assert checks[("raw/Opportunity", "cursor_is_honest")]
-    assert not checks[("raw/Opportunity", "fields_there")], "the org has no Customer_Id__c"
+    assert not checks[("raw/Lead", "fields_there")], "Country is mapped and hidden"
+    assert checks[("raw/Opportunity", "fields_there")], "the pack can do without Customer_Id__c"
 
 
 def test_a_refusal_fails_the_step_with_its_remedy_and_no_secret(salesforce: World) -> None:
