@@ -89,7 +89,7 @@ comment on column audit.extraction.extraction_id is 'Number of the row, growing.
 comment on column audit.extraction.cycle_id is 'The cycle: all its objects share one upper bound.';
 comment on column audit.extraction.object is 'API name of the object.';
 comment on column audit.extraction.method is 'rest or bulk.';
-comment on column audit.extraction.purpose is 'window, full (new field or schedule), reread, sweep.';
+comment on column audit.extraction.purpose is 'window (what is new) or full (a new field, or a schedule for formula fields).';
 comment on column audit.extraction.window_after is 'Lower bound of the window, included; null: from the beginning.';
 comment on column audit.extraction.window_until is 'Upper bound of the window, excluded; Salesforce''s clock less the lag.';
 comment on column audit.extraction.cursor is 'Where the next window of the object starts, before overlap. Never moves back.';
@@ -320,7 +320,7 @@ comment on table conversions.wanted is 'What impact.com should show for a report
 comment on column conversions.wanted.event_id is 'The reported event.';
 comment on column conversions.wanted.state is 'live or reversed.';
 comment on column conversions.wanted.code is 'Reason or disposition code to send with it.';
-comment on column conversions.wanted.amount is 'Wanted total; null when reversed.';
+comment on column conversions.wanted.amount is 'Wanted total; of a reversed one the last total, in case it comes back.';
 comment on column conversions.wanted.items is 'Wanted quantity and subtotal per SKU; an item that is gone has quantity 0.';
 comment on column conversions.wanted.CustomerStatus is 'Wanted status of the customer, where mapped.';
 comment on column conversions.wanted.change_id is 'The change that asked for it.';
