@@ -3,11 +3,24 @@
 import csv
 import io
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import requests
 
 from impact_pipeline.simulator.salesforce import parse_field
-from impact_pipeline_tests.simulator.orgs import LEAD, a_deal, a_lead, an_org, client_of, create, delete, later, update
+from impact_pipeline_tests.simulator.orgs import (
+    LEAD,
+    a_deal,
+    a_lead,
+    an_org,
+    client_of,
+    create,
+    delete,
+    later,
+    served,
+    update,
+)
 
 
 @pytest.fixture
@@ -127,10 +140,65 @@ def test_result_pages_give_five_links_at_a_time(client):
     assert sum(len(rows(client.get(link))) - 1 for link in links) == 13
 
 
+def test_result_pages_may_be_spelled_as_in_another_edition(client):
+    for _ in range(6):
+        a_lead(client.org, None)
+    job = finished(client, "SELECT Id FROM Lead")
+    client.faults.add("renamed_links")
+
+    answer = client.get(f"jobs/query/{job}/resultPages", maxRecords=1).json()
+
+    assert set(answer) == {"resultPages", "nextRecordUrl", "done"}
+    assert set(answer["resultPages"][0]) == {"resultLink"}
+
+
+def test_result_pages_came_with_version_58(client):
+    client.version = "57.0"
+    job = finished(client, "SELECT Id FROM Lead")
+
+    assert client.get(f"jobs/query/{job}/results").status_code == 200
+    assert client.get(f"jobs/query/{job}/resultPages").status_code == 404
+
+
+@pytest.mark.parametrize(("asked", "status"), [("0", 400), ("many", 400), ("999999999", 200)])
+def test_the_size_of_a_page_is_checked(client, asked, status):
+    a_lead(client.org)
+    job = finished(client, "SELECT Id FROM Lead")
+
+    assert client.get(f"jobs/query/{job}/results", maxRecords=asked).status_code == status
+
+
+def test_pages_can_be_read_side_by_side_again_and_again_and_compressed():
+    org = an_org()
+    ids = [a_lead(org, None) for _ in range(50)]
+    with served(org) as client, ThreadPoolExecutor(8) as pool:
+        job = finished(client, "SELECT Id FROM Lead")
+        first = client.get(f"jobs/query/{job}/resultPages", maxRecords=10).json()
+        links = [page["resultUrl"] for page in first["resultPages"]] * 4
+
+        def read(link, encoding):
+            return requests.get(
+                client.url + link,
+                headers={"Authorization": client.session.headers["Authorization"], "Accept-Encoding": encoding},
+                timeout=10,
+            )
+
+        plain = list(pool.map(read, links, ["identity"] * len(links)))
+        compressed = list(pool.map(read, links, ["gzip"] * len(links)))
+
+    assert [answer.text for answer in plain] == [answer.text for answer in compressed]
+    assert {answer.headers.get("Content-Encoding") for answer in plain} == {None}
+    assert {answer.headers.get("Content-Encoding") for answer in compressed} == {"gzip"}
+    assert [row[0] for answer in plain[:5] for row in rows(answer)[1:]] == ids
+    assert {answer.headers["Sforce-NumberOfRecords"] for answer in plain} == {"10"}
+    assert [answer.headers["Sforce-Locator"] == "null" for answer in plain[:5]] == [False] * 4 + [True]
+
+
 @pytest.mark.parametrize(
     ("query", "code"),
     [
         ("SELECT COUNT(Id) FROM Lead", "API_ERROR"),
+        ("SELECT DAY_ONLY(CreatedDate) d, COUNT(Id) FROM Lead GROUP BY DAY_ONLY(CreatedDate)", "API_ERROR"),
         ("SELECT Id FROM Lead OFFSET 5", "API_ERROR"),
         ("SELECT Id FORM Lead", "MALFORMED_QUERY"),
         ("SELECT Id FROM LeadStatus", "INVALIDENTITY"),

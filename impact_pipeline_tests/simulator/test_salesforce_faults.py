@@ -108,6 +108,82 @@ def test_refusals_come_as_a_list(client, fault, status, code, text):
     assert text in answer.json()[0]["message"]
 
 
+def moments(minutes):
+    return f"SystemModstamp >= 2026-11-20T10:00:00Z AND SystemModstamp < 2026-11-20T10:{minutes:02d}:00Z"
+
+
+def test_a_long_query_times_out_and_half_of_it_does_not(client):
+    a_lead(client.org)
+    later(client.org, minutes=30)
+    client.faults.add("long_query", seconds=600)
+
+    def code(soql):
+        answer = client.get("queryAll", q=soql)
+        return answer.json()[0]["errorCode"] if answer.status_code == 400 else answer.status_code
+
+    assert code(f"SELECT Id FROM Lead WHERE {moments(20)}") == "QUERY_TIMEOUT"
+    assert code(f"SELECT Id FROM Lead WHERE {moments(10)}") == 200
+    assert code("SELECT Id FROM Lead") == "QUERY_TIMEOUT"
+    assert code(f"SELECT Id FROM Task__c WHERE {moments(10)}") == "INVALID_TYPE"
+    assert code(f"SELECT COUNT(Id) FROM Lead WHERE {moments(20)}") == 200
+    assert code("SELECT MIN(CreatedDate) FROM Lead") == 200
+    assert code(f"SELECT Id FROM Lead WHERE Id = '{LEAD}'") == 200
+
+
+def test_a_wide_query_is_too_complicated_and_half_of_it_is_not(client):
+    client.faults.add("wide_query", columns=2)
+
+    wide = client.get("query", q="SELECT Id, Name, City FROM Lead")
+
+    assert (wide.status_code, wide.json()[0]["errorCode"]) == (400, "QUERY_TOO_COMPLICATED")
+    assert client.get("query", q="SELECT Id, Name FROM Lead").status_code == 200
+
+
+def test_a_fault_with_a_bound_counts_only_what_lies_beyond_it(client):
+    client.faults.add("wide_query", columns=2, count=1)
+
+    assert client.get("query", q="SELECT Id FROM Lead").status_code == 200
+    assert client.get("query", q="SELECT Id, Name, City FROM Lead").status_code == 400
+    assert client.get("query", q="SELECT Id, Name, City FROM Lead").status_code == 200
+
+
+def started(client, soql):
+    return client.ask("POST", "jobs/query", json={"operation": "queryAll", "query": soql})
+
+
+def test_a_long_bulk_job_fails_and_half_of_it_does_not(client):
+    later(client.org, minutes=30)
+    client.faults.add("long_bulk_query", seconds=600)
+
+    jobs = [started(client, f"SELECT Id FROM Lead WHERE {moments(minutes)}").json()["id"] for minutes in (20, 10)]
+    failed, done = (client.get(f"jobs/query/{job}").json() for job in jobs)
+
+    assert (failed["state"], done["state"]) == ("Failed", "JobComplete")
+    assert failed["errorMessage"] == "InternalServerError: Retried more than fifteen times"
+
+
+def test_bulk_can_refuse_one_object(client):
+    client.faults.add("bulk_refused", match="^bulk_create .*FROM Lead")
+
+    refused = started(client, "SELECT Id FROM Lead")
+
+    assert (refused.status_code, refused.json()[0]["errorCode"]) == (400, "INVALIDENTITY")
+    assert started(client, "SELECT Id FROM Account").status_code == 200
+
+
+def test_a_record_can_be_edited_between_two_requests(client):
+    a_lead(client.org)
+    later(client.org, minutes=1)
+    edit = {"op": "update", "sobject": "Lead", "id": LEAD, "fields": {"City": "Ogden"}}
+    client.faults.add("edited_meanwhile", match="^query .*FROM Lead", skip=1, count=1, edits=[edit])
+
+    first = client.query("SELECT Id, SystemModstamp, Company FROM Lead")
+    second = client.query("SELECT Id, SystemModstamp, City FROM Lead")
+
+    assert first[0]["SystemModstamp"] < second[0]["SystemModstamp"]
+    assert second[0]["City"] == "Ogden"
+
+
 def test_a_gateway_answers_in_html(client):
     client.faults.add("gateway_page", count=1)
 

@@ -1,7 +1,7 @@
 """REST resources of the simulated org: login, describe, paging, deletes, limits, writes."""
 
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import jwt
@@ -226,6 +226,29 @@ def test_a_hidden_object_and_unshared_records_vanish(client):
     assert "Lead" not in [item["name"] for item in client.get("sobjects").json()["sobjects"]]
 
 
+def test_a_lost_permission_shows_a_share_of_the_records_and_the_log_of_deletions_as_ever(client):
+    ids = [a_lead(client.org, None) for _ in range(200)]
+    client.org.share("Lead", 0.3)
+
+    shown = client.ids("SELECT Id FROM Lead")
+    later(client.org, minutes=1)
+    for record_id in ids:
+        delete(client.org, "Lead", record_id)
+    later(client.org, minutes=1)
+    now = client.org.clock.now()
+    log = client.get("sobjects/Lead/deleted/", start=(now - timedelta(minutes=2)).isoformat(), end=now.isoformat())
+
+    assert 30 < len(shown) < 90
+    assert client.ids("SELECT Id FROM Lead", "queryAll") == shown
+    assert client.get("queryAll", q="SELECT COUNT() FROM Lead").json()["totalSize"] == len(shown)
+    by_id = f"SELECT Id FROM Lead WHERE Id IN ('{ids[0]}', '{shown[0]}', '{ids[-1]}')"
+    assert set(client.ids(by_id, "queryAll")) == {ids[0], shown[0], ids[-1]} & set(shown)
+    assert client.ids("SELECT Id FROM User WHERE Id IN (SELECT OwnerId FROM Lead)", "queryAll")
+    assert len(log.json()["deletedRecords"]) == 200
+    client.org.share("Lead", 1.0)
+    assert client.ids("SELECT Id FROM Lead", "queryAll") == ids
+
+
 def test_the_quota_is_told_on_every_answer_and_enforced():
     client = client_of(an_org(daily_api_requests=3))
 
@@ -373,6 +396,43 @@ def test_latest_date_covered_stays_behind_while_a_transaction_is_open(client):
     answer = replication(client, "updated", START, client.org.clock.now()).json()
 
     assert answer == {"ids": [], "latestDateCovered": "2026-11-20T10:05:00.000+0000"}
+
+
+@pytest.mark.parametrize("minutes", [1, 20])
+def test_what_commits_late_is_never_behind_latest_date_covered(client, minutes):
+    """Whoever goes on at latestDateCovered and never at the asked end, misses no deletion."""
+    a_lead(client.org)
+    start = client.org.clock.now()
+    later(client.org, minutes=5)
+    client.org.apply(
+        {
+            "op": "delete",
+            "sobject": "Lead",
+            "id": LEAD,
+            "commit_at": (client.org.clock.now() + timedelta(minutes=minutes)).isoformat(),
+        }
+    )
+    seen, covered = set(), start
+    for _ in range(minutes + 2):
+        later(client.org, minutes=1)
+        window = {"start": covered.isoformat(), "end": (client.org.clock.now() + timedelta(minutes=1)).isoformat()}
+        answer = client.get("sobjects/Lead/deleted/", **window).json()
+        covered = datetime.fromisoformat(answer["latestDateCovered"])
+        seen |= {entry["id"] for entry in answer["deletedRecords"]}
+        assert seen or covered <= start + timedelta(minutes=5)
+
+    assert seen == {LEAD}
+    assert covered == client.org.clock.now()
+
+
+def test_latest_date_covered_may_lag_hours():
+    client = client_of(an_org(covered_lag_seconds=7_200))
+    end = client.org.clock.now()
+    answer = client.get(
+        "sobjects/Lead/updated/", start=(end - timedelta(hours=5)).isoformat(), end=end.isoformat()
+    ).json()
+
+    assert datetime.fromisoformat(answer["latestDateCovered"]) == end - timedelta(hours=2)
 
 
 def test_get_updated_lists_live_records_by_their_stamp(client):

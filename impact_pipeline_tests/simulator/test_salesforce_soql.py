@@ -1,13 +1,14 @@
 """The SOQL that the simulated org understands, and how it refuses the rest."""
 
 import itertools
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from impact_pipeline.simulator.salesforce import Org, soql
-from impact_pipeline.simulator.salesforce.query import run
+from impact_pipeline.simulator.salesforce.query import run, span
 from impact_pipeline.simulator.salesforce.soql import SoqlError
 from impact_pipeline_tests.simulator.orgs import a_deal, an_org, create, delete, later, update
 
@@ -109,6 +110,91 @@ def test_aggregates(org):
     assert groups(org, "SELECT DAY_ONLY(CreatedDate) d, COUNT(Id) FROM Opportunity GROUP BY DAY_ONLY(CreatedDate)") == [
         {"d": "2026-11-20", "expr0": 4}
     ]
+
+
+def test_groups_are_ordered_by_what_they_are_grouped_by_or_by_an_aggregate(org):
+    by_day = "SELECT DAY_ONLY(CreatedDate) day, COUNT(Id) n FROM User GROUP BY DAY_ONLY(CreatedDate)"
+    by_stage = "SELECT StageName, COUNT(Id) n FROM Opportunity GROUP BY StageName"
+
+    assert groups(org, f"{by_day} ORDER BY DAY_ONLY(CreatedDate) DESC") == [{"day": "2026-11-20", "n": 1}]
+    assert groups(org, f"{by_stage} ORDER BY COUNT(Id) DESC, StageName LIMIT 1") == [
+        {"StageName": "Prospecting", "n": 2}
+    ]
+
+
+def test_aggregates_end_at_2000_groups():
+    """They have no further pages: Salesforce refuses what does not fit into one."""
+    org = an_org()
+    for number in range(2_001):
+        create(org, "Account", Name=f"A{number}")
+    by_name = "SELECT Name, COUNT(Id) n FROM Account GROUP BY Name"
+
+    assert len(groups(org, f"{by_name} LIMIT 2000")) == 2_000
+    with pytest.raises(SoqlError) as refusal:
+        ask(org, by_name)
+    assert refusal.value.code == "EXCEEDED_ID_LIMIT"
+
+
+@pytest.mark.parametrize(
+    ("where", "expected"),
+    [
+        ("WHERE AccountId IN (SELECT Id FROM Account)", ["Alpha", "beta"]),
+        ("WHERE AccountId IN (SELECT Id FROM Account WHERE Industry = 'food')", []),
+        ("WHERE AccountId NOT IN (SELECT Id FROM Account)", ["O'Hara \\ Sons", "100%_sure"]),
+        ("WHERE Amount != null AND AccountId IN (SELECT Id FROM Account WHERE Name LIKE 'hat%')", ["Alpha"]),
+        ("WHERE Id IN (SELECT OpportunityId FROM OpportunityHistory WHERE StageName = 'Closed Won')",
+         ["O'Hara \\ Sons"]),
+        ("WHERE Id IN (SELECT OpportunityId FROM OpportunityHistory WHERE SystemModstamp >= 2026-11-20T10:01:00Z "
+         "AND SystemModstamp < 2026-11-20T10:03:00Z)", ["beta", "O'Hara \\ Sons"]),
+    ],
+)  # fmt: skip
+def test_semi_joins(org, where, expected):
+    assert names(org, where) == expected
+
+
+@pytest.mark.parametrize(
+    ("where", "part"),
+    [
+        ("OwnerId IN (SELECT Id FROM User) OR Amount = 1", "only allowed at the top level"),
+        ("NOT (OwnerId IN (SELECT Id FROM User))", "only allowed at the top level"),
+        ("Id IN (SELECT Id FROM Opportunity)", "should not be on the same object type"),
+        ("AccountId IN (SELECT Id FROM Account WHERE OwnerId IN (SELECT Id FROM User))", "Nesting of semi join"),
+        ("AccountId IN (SELECT Id, Name FROM Account)", "exactly one field"),
+        ("AccountId IN (SELECT Name FROM Account)", "must be an ID or a reference field"),
+        ("Name IN (SELECT Id FROM Account)", "must be an ID or a reference field"),
+        ("AccountId IN (SELECT Id FROM Account LIMIT 1)", "unexpected token: 'LIMIT'"),
+    ],
+)
+def test_what_cannot_be_joined_is_refused(org, where, part):
+    with pytest.raises(SoqlError) as refusal:
+        ask(org, f"SELECT Id FROM Opportunity WHERE {where}")
+
+    assert refusal.value.code == "MALFORMED_QUERY"
+    assert part in refusal.value.message
+
+
+@pytest.mark.parametrize("ending", ["", " AND Amount != null"])
+@pytest.mark.parametrize(
+    ("where", "minutes"),
+    [
+        ("SystemModstamp >= 2026-11-20T10:00:00Z AND SystemModstamp < 2026-11-20T10:02:00Z", 2),
+        ("SystemModstamp >= 2026-11-20T10:03:00Z", 2),
+        ("(CreatedDate = 2026-11-20T10:01:00Z AND Id > '006000000000000') OR CreatedDate > 2026-11-20T10:01:00Z", 4),
+        ("Id IN ('006000000000000')", 0),
+        ("Id IN (SELECT OpportunityId FROM OpportunityHistory WHERE CreatedDate > 2026-11-20T10:04:00Z)", 1),
+        ("SystemModstamp < 2026-11-20T10:02:00Z", None),
+        ("AccountId NOT IN (SELECT Id FROM Account WHERE SystemModstamp > 2026-11-20T10:04:00Z)", None),
+        ("Name = 'Alpha'", None),
+    ],
+)
+def test_the_span_of_a_query_is_the_time_that_it_has_to_look_through(org, where, minutes, ending):
+    query = soql.parse(
+        f"SELECT Id FROM Opportunity WHERE ({where}){ending}"
+        if " OR " in where or ending == ""
+        else f"SELECT Id FROM Opportunity WHERE {where}{ending}"
+    )
+
+    assert span(org, query) == (timedelta.max if minutes is None else timedelta(minutes=minutes))
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,8 @@ from impact_pipeline.simulator.salesforce.wire import CSV, ApiError, Call, Reply
 if TYPE_CHECKING:
     from impact_pipeline.simulator.salesforce.site import Endpoint, SalesforceSite
 
-DEFAULT_PAGE = 50_000
+DEFAULT_PAGE, LARGEST_PAGE = 50_000, 250_000
+RESULT_PAGES_SINCE = 58.0
 LINKS_PER_ANSWER = 5
 JOB_LIFE = timedelta(days=7)
 FINAL_STATES = frozenset({"JobComplete", "Failed", "Aborted"})
@@ -88,6 +89,7 @@ def create(site: "SalesforceSite", call: Call, at: "Endpoint") -> Reply:
         raise ApiError(400, "INVALIDENTITY", f"Entity '{query.sobject}' is not supported by the Bulk API")
     found, message = None, None
     try:
+        rest.refuse_too_large(site, query, at.line)
         found = run(site.org, query, with_deleted=body["operation"] == "queryAll")
         if any(column.field.type in UNSUPPORTED_TYPES for column in found.columns):
             raise ApiError(400, "API_ERROR", "Selecting compound data not supported in Bulk Query")
@@ -133,8 +135,7 @@ def status(site: "SalesforceSite", call: Call, at: "Endpoint") -> Reply:
 
 def results(site: "SalesforceSite", call: Call, at: "Endpoint") -> Reply:
     job, found = _finished(site, at)
-    start = _start(call.params.get("locator"))
-    size = int(call.params.get("maxRecords") or DEFAULT_PAGE)
+    start, size = _start(call.params.get("locator")), _page_rows(call)
     headerless = False
     for parameters in site.faults.take("page", at.line):
         size = min(size, int(parameters.get("rows", size)))
@@ -153,19 +154,23 @@ def results(site: "SalesforceSite", call: Call, at: "Endpoint") -> Reply:
 
 def result_pages(site: "SalesforceSite", call: Call, at: "Endpoint") -> Reply:
     """Up to five links at a time, to be read in parallel."""
+    if float(at.version) < RESULT_PAGES_SINCE:
+        raise ApiError(404, "NOT_FOUND", "The requested resource does not exist")
     job, found = _finished(site, at)
-    start, size = _start(call.params.get("locator")), int(call.params.get("maxRecords") or DEFAULT_PAGE)
+    start, size = _start(call.params.get("locator")), _page_rows(call)
+    link, following = "resultUrl", "nextRecordsUrl"
+    for parameters in site.faults.take("page", at.line, lambda parameters: "link" in parameters):
+        link, following = str(parameters["link"]), str(parameters["next"])
     base = f"/services/data/v{at.version}/jobs/query/{job.id}"
     starts = list(range(start, max(len(found.rows), 1), size))
     shown: dict[str, Any] = {
         "resultPages": [
-            {"resultUrl": f"{base}/results?locator={_locator(place)}&maxRecords={size}"}
-            for place in starts[:LINKS_PER_ANSWER]
+            {link: f"{base}/results?locator={_locator(place)}&maxRecords={size}"} for place in starts[:LINKS_PER_ANSWER]
         ],
         "done": len(starts) <= LINKS_PER_ANSWER,
     }
     if not shown["done"]:
-        shown["nextRecordsUrl"] = f"{base}/resultPages?locator={_locator(starts[LINKS_PER_ANSWER])}&maxRecords={size}"
+        shown[following] = f"{base}/resultPages?locator={_locator(starts[LINKS_PER_ANSWER])}&maxRecords={size}"
     return json_reply(shown)
 
 
@@ -207,6 +212,13 @@ def _finished(site: "SalesforceSite", at: "Endpoint") -> tuple[Job, Found]:
     if job.state != "JobComplete" or job.found is None:
         raise ApiError(400, "INVALIDJOBSTATE", f"the job is {job.state}; it has no results")
     return job, job.found
+
+
+def _page_rows(call: Call) -> int:
+    asked = call.params.get("maxRecords") or str(DEFAULT_PAGE)
+    if not asked.isdecimal() or int(asked) == 0:
+        raise ApiError(400, "INVALIDINPUT", f"maxRecords={asked} is no number of records")
+    return min(int(asked), LARGEST_PAGE)
 
 
 def _locator(start: int) -> str:

@@ -2,13 +2,13 @@
 Fault switches: what can go wrong between a client and Salesforce, each as data.
 
 A fault is on from `add` until its `count` is used up or `clear`. `match` is a regular expression over
-`<endpoint> <METHOD> <path>?<query>`, for example `query_more` or `FROM Lead`; `skip` lets the first matching
-requests pass. Endpoint names are those of `site.ROUTES`.
+`<endpoint> <METHOD> <path>?<query>`, for example `query_more` or `FROM Lead`, and for the creation of a Bulk job its
+body behind that; `skip` lets the first matching requests pass. Endpoint names are those of `site.ROUTES`.
 """
 
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,9 +26,11 @@ class FaultKind:
 
 
 STAGES = {
+    "edit": "before anything else; edits the org",
     "session": "before the token is looked at; kills it",
     "answer": "instead of the real answer: status, and `errors` (list form), `json`, or `html`",
-    "page": "while a page of records is put together",
+    "query": "once a query for records has been read; hits it only if it is longer or wider than the fault allows",
+    "page": "while a page of records, or of links to them, is put together",
     "job": "while a Bulk job tells its state",
     "record": "while one record of a collection is written",
     "sent": "on the finished answer: headers, body, time",
@@ -40,8 +42,15 @@ def _errors(code: str, message: str) -> list[dict[str, str]]:
 
 
 SESSION_EXPIRED = _errors("INVALID_SESSION_ID", "Session expired or invalid")
+QUERY_TIMEOUT_TEXT = "Your query request was running for too long."
 DATA_CALLS = r"^(?!token|simulator|versions)"
 FAULTS: Mapping[str, FaultKind] = {
+    "edited_meanwhile": FaultKind(
+        stage="edit",
+        about="somebody carries out `edits`, a list in the timeline's form, right before the request is answered",
+        match=DATA_CALLS,
+        parameters={"edits": []},
+    ),
     "session_dies": FaultKind(
         stage="session",
         about="the token of the request is dead from now on; form `list` (REST) or `object` (Bulk v1's spelling)",
@@ -100,7 +109,38 @@ FAULTS: Mapping[str, FaultKind] = {
         match=r"^query(_all)? ",
         parameters={
             "status": 400,
-            "errors": _errors("QUERY_TIMEOUT", "Your query request was running for too long."),
+            "errors": _errors("QUERY_TIMEOUT", QUERY_TIMEOUT_TEXT),
+        },
+    ),
+    "long_query": FaultKind(
+        stage="query",
+        about="a query is cut in the database if the time that it looks through is longer than `seconds`",
+        match=r"^query(_all)? ",
+        parameters={"seconds": 86_400, "code": "QUERY_TIMEOUT", "message": QUERY_TIMEOUT_TEXT},
+    ),
+    "wide_query": FaultKind(
+        stage="query",
+        about="a query is refused if it selects more than `columns`",
+        match=r"^query(_all)? ",
+        parameters={"columns": 100, "code": "QUERY_TOO_COMPLICATED", "message": "Query is too complicated."},
+    ),
+    "long_bulk_query": FaultKind(
+        stage="query",
+        about="a Bulk job fails if the time that it looks through is longer than `seconds`",
+        match="^bulk_create",
+        parameters={
+            "seconds": 86_400,
+            "code": "InternalServerError",
+            "message": "Retried more than fifteen times",
+        },
+    ),
+    "bulk_refused": FaultKind(
+        stage="answer",
+        about="Bulk doesn't take the object; `match` says which, for example `^bulk_create .*FROM Lead`",
+        match="^bulk_create",
+        parameters={
+            "status": 400,
+            "errors": _errors("INVALIDENTITY", "Entity is not supported by the Bulk API"),
         },
     ),
     "dead_locator": FaultKind(
@@ -122,6 +162,12 @@ FAULTS: Mapping[str, FaultKind] = {
         about="Bulk pages after the first have no header row",
         match="^bulk_results",
         parameters={"headerless": True},
+    ),
+    "renamed_links": FaultKind(
+        stage="page",
+        about="resultPages spells its keys as other editions of the guide do",
+        match="^bulk_pages",
+        parameters={"link": "resultLink", "next": "nextRecordUrl"},
     ),
     "bulk_in_progress": FaultKind(
         stage="job", about="the job is still at work", match="^bulk_status", parameters={"state": "InProgress"}
@@ -210,12 +256,19 @@ class SalesforceFaults:
                 for item in self._active
             ]
 
-    def take(self, stage: str, line: str) -> list[dict[str, Any]]:
-        """The parameters of the faults of a stage that hit this request; uses up their counts."""
+    def take(
+        self, stage: str, line: str, applies: Callable[[Mapping[str, Any]], bool] = lambda parameters: True
+    ) -> list[dict[str, Any]]:
+        """
+        The parameters of the faults of a stage that hit this request; uses up their counts.
+
+        Args:
+            applies: whether a fault with such parameters has something to hit; else it is left as it is.
+        """
         hits = []
         with self._lock:
             for item in self._active:
-                if FAULTS[item.name].stage != stage or not item.match.search(line):
+                if FAULTS[item.name].stage != stage or not item.match.search(line) or not applies(item.parameters):
                     continue
                 if item.skip:
                     item.skip -= 1

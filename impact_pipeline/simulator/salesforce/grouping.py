@@ -33,23 +33,28 @@ def groups(names: Names, rows: list[Record]) -> list[dict[str, tuple[str, Value]
         grouped.setdefault(tuple(key(row) for key in keys), []).append(row)
     places = {key_of(expression): place for place, expression in enumerate(query.group_by)}
     shown_names = _shown_names(query)
-    described: list[tuple[tuple[Value, ...], dict[str, tuple[str, Value]]]] = []
-    for key, members in grouped.items():
-        shown: dict[str, tuple[str, Value]] = {}
-        for name, item in zip(shown_names, query.selected, strict=True):
-            at = places.get(key_of(item.expression))
-            value = key[at] if at is not None else _aggregate(names, item.expression, members)
-            shown[name] = (names.type_of(item.expression), value)
-        described.append((key, shown))
+
+    def value_of(expression: Expression, key: tuple[Value, ...], members: list[Record]) -> Value:
+        at = places.get(key_of(expression))
+        if at is not None:
+            return key[at]
+        if isinstance(expression, Path) or expression.function in DATE_FUNCTIONS:
+            raise SoqlError("MALFORMED_QUERY", f"Ordered field must be grouped: {key_of(expression)}")
+        return _aggregate(names, expression, members)
+
+    ordered = list(grouped.items())
     for order in reversed(query.order_by):
-        at = places.get(key_of(order.expression))
-        if at is None:
-            raise SoqlError("MALFORMED_QUERY", f"Ordered field must be grouped: {key_of(order.expression)}")
-        described.sort(
-            key=lambda pair, at=at: (pair[0][at] is not None, sort_key(pair[0][at])),  # type: ignore[misc]
-            reverse=order.descending,
+        values = {key: value_of(order.expression, key, members) for key, members in ordered}
+        ordered.sort(
+            key=lambda pair: (values[pair[0]] is not None, sort_key(values[pair[0]])), reverse=order.descending
         )
-    return [shown for _, shown in described]
+    return [
+        {
+            name: (names.type_of(item.expression), value_of(item.expression, key, members))
+            for name, item in zip(shown_names, query.selected, strict=True)
+        }
+        for key, members in ordered
+    ]
 
 
 def _shown_names(query: Query) -> list[str]:

@@ -7,6 +7,7 @@ side takes it for a request, `apply` for an edit.
 
 import heapq
 import threading
+import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -49,6 +50,7 @@ class OrgFeatures:
         session_seconds: idle time after which a token dies.
         merge_stamps_children: whether a merge moves the SystemModstamp of re-parented children. Salesforce doesn't
             say, so a client must be right with both.
+        covered_lag_seconds: how far latestDateCovered stays behind even without an open transaction; hours are normal.
     """
 
     name: str = "Maventech"
@@ -63,6 +65,7 @@ class OrgFeatures:
     per_app_usage: bool = False
     session_seconds: int = 7_200
     merge_stamps_children: bool = True
+    covered_lag_seconds: int = 0
 
 
 class Org:
@@ -87,6 +90,7 @@ class Org:
         self._hidden_fields = set(self.features.hidden_fields)
         self._hidden_objects = set(self.features.hidden_objects)
         self._hidden_records: set[str] = set()
+        self._shares: dict[str, float] = {}
         self._last_number: dict[str, int] = defaultdict(int)
         self._open: list[tuple[datetime, int, Edit]] = []
         self._open_count = 0
@@ -127,9 +131,13 @@ class Org:
             }
         return self._visible
 
-    def is_visible(self, record: Record) -> bool:
+    def is_visible(self, sobject: str, record: Record) -> bool:
         """Whether sharing lets the integration user see the record."""
-        return record["Id"] not in self._hidden_records
+        record_id = str(record["Id"])
+        if record_id in self._hidden_records:
+            return False
+        share = self._shares.get(sobject, 1.0)
+        return share >= 1.0 or zlib.crc32(record_id.encode()) < share * (1 << 32)
 
     def known_names(self) -> list[str]:
         """The names of all objects, hidden ones too."""
@@ -141,7 +149,7 @@ class Org:
 
     @property
     def hides_records(self) -> bool:
-        return bool(self._hidden_records)
+        return bool(self._hidden_records or self._shares)
 
     def described(self, kind: ObjectType, version: str) -> dict[str, Any]:
         """The whole describe answer of an object as the integration user sees it."""
@@ -215,8 +223,9 @@ class Org:
         return None
 
     def latest_date_covered(self) -> datetime:
-        """The start of the longest open transaction, or now; whole minutes."""
-        moments = [self.clock.now(), *(edit.at for _, _, edit in self._open)]
+        """The start of the longest open transaction, or now, less the org's own lag; whole minutes."""
+        behind = timedelta(seconds=self.features.covered_lag_seconds)
+        moments = [self.clock.now() - behind, *(edit.at for _, _, edit in self._open)]
         return min(moments).replace(second=0, microsecond=0)
 
     # Writing
@@ -345,6 +354,16 @@ class Org:
     def unshare(self, *record_ids: str) -> None:
         """Let sharing hide records: they vanish from every answer without a word."""
         self._hidden_records.update(record_ids)
+
+    def share(self, sobject: str, share: float) -> None:
+        """
+        Let sharing show a share of an object's records, always the same ones: 0.0 none of them, 1.0 all. A lost
+        View All permission looks so. The log of deletions tells what it always told.
+        """
+        self.type_named(sobject)
+        self._shares.pop(sobject, None)
+        if share < 1.0:
+            self._shares[sobject] = share
 
     def rename_picklist_value(self, sobject: str, name: str, old: str, new: str) -> int:
         """Rename a value in Setup: every record that has it gets the new text and a new SystemModstamp."""

@@ -1,16 +1,16 @@
 """Answers parsed SOQL from an org's tables: plans by index, filters, sorts."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from impact_pipeline.simulator.salesforce.grouping import check_grouping, groups, sort_key
 from impact_pipeline.simulator.salesforce.names import Column, Names, Reader, key_of
 from impact_pipeline.simulator.salesforce.org import Org
-from impact_pipeline.simulator.salesforce.schema import ObjectType
+from impact_pipeline.simulator.salesforce.schema import Field, ObjectType
 from impact_pipeline.simulator.salesforce.soql import (
     Comparison,
     Condition,
@@ -18,6 +18,7 @@ from impact_pipeline.simulator.salesforce.soql import (
     Logical,
     Path,
     Query,
+    SemiJoin,
     SoqlError,
     place,
 )
@@ -30,10 +31,12 @@ from impact_pipeline.simulator.salesforce.values import (
     Record,
     Value,
     full_id,
+    moment_of,
     moment_text,
 )
 
 Test = Callable[[Record], bool]
+MOST_GROUPS = 2_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,17 +61,27 @@ def run(org: Org, query: Query, *, with_deleted: bool) -> Found:
 
     Raises SoqlError: INVALID_TYPE, INVALID_FIELD, MALFORMED_QUERY and others, worded as Salesforce words them.
     """
-    return _Run(org, query).answer(with_deleted=with_deleted)
+    return _Run(org, query, with_deleted=with_deleted).answer()
+
+
+def span(org: Org, query: Query) -> timedelta:
+    """
+    How long a time a query for records has to look through: between the bounds of its stamps, or of a subquery's;
+    nothing for the records of named Ids and for aggregates; timedelta.max without a lower bound.
+    """
+    return timedelta(0) if query.is_aggregate else _Run(org, query, with_deleted=True).span()
 
 
 class _Run:
-    def __init__(self, org: Org, query: Query) -> None:
+    def __init__(self, org: Org, query: Query, *, with_deleted: bool) -> None:
         self._org = org
         self._query = query
+        self._with_deleted = with_deleted
         self._names = Names(org, query)
         self._kind = self._names.kind
+        self._joined: dict[SemiJoin, dict[Value, None]] = {}
 
-    def answer(self, *, with_deleted: bool) -> Found:
+    def answer(self) -> Found:
         query, columns = self._query, []
         if not query.is_aggregate:
             columns = [
@@ -77,10 +90,10 @@ class _Run:
         check_grouping(query)
         test = self._test(query.where) if query.where is not None else None
         rows = self._candidates(query.where)
-        if not with_deleted and "IsDeleted" in self._kind.fields:
+        if not self._with_deleted and "IsDeleted" in self._kind.fields:
             rows = [row for row in rows if not row.get("IsDeleted")]
         if self._org.hides_records:
-            rows = [row for row in rows if self._org.is_visible(row)]
+            rows = [row for row in rows if self._org.is_visible(self._kind.name, row)]
         if test is not None:
             rows = [row for row in rows if test(row)]
         if query.is_count:
@@ -88,6 +101,11 @@ class _Run:
             return Found(kind=self._kind, columns=(), rows=(), groups=(), total=total)
         if query.is_aggregate:
             grouped = groups(self._names, rows)[query.offset :][: query.limit]
+            if len(grouped) > MOST_GROUPS:
+                raise SoqlError(
+                    "EXCEEDED_ID_LIMIT",
+                    "Aggregate query does not support queryMore(), use LIMIT to restrict the results to a single batch",
+                )
             return Found(kind=self._kind, columns=(), rows=(), groups=grouped, total=len(grouped))
         for order in reversed(query.order_by):
             rows = self._sorted(rows, self._names.reader(order.expression), order.descending, order.nulls_last)
@@ -95,9 +113,29 @@ class _Run:
             rows = rows[query.offset :][: query.limit]
         return Found(kind=self._kind, columns=tuple(columns), rows=rows, groups=(), total=len(rows))
 
+    def span(self) -> timedelta:
+        where = self._query.where
+        joined = [item for item in _conjuncts(where) if isinstance(item, SemiJoin) and not item.is_negated]
+        if len(self._keys(where)) > len(joined):
+            return timedelta(0)
+        spans = [_Run(self._org, item.query, with_deleted=True).span() for item in joined]
+        now = moment_text(self._org.clock.now())
+        for name in SORTED_FIELDS:
+            low, high = self._range(where, name)
+            if low is not None:
+                spans.append(moment_of(min(high or now, now)) - moment_of(low))
+        return min(spans, default=timedelta.max)
+
     def _test(self, condition: Condition) -> Test:
         if isinstance(condition, Comparison):
             return self._comparison(condition)
+        if isinstance(condition, SemiJoin):
+            read, wanted, expected = (
+                self._names.reader(condition.left),
+                self._values(condition),
+                not condition.is_negated,
+            )
+            return lambda row: (read(row) in wanted) is expected
         tests = [self._test(operand) for operand in condition.operands]
         if condition.operator == "NOT":
             return lambda row: not tests[0](row)
@@ -165,24 +203,53 @@ class _Run:
     def _candidates(self, where: Condition | None) -> list[Record]:
         """The rows that an index lets through, to be tested by the whole condition."""
         table = self._org.table(self._kind.name)
-        comparisons = [item for item in _conjuncts(where) if isinstance(item, Comparison)]
-        own = [
-            (self._names.column(item.left).field, item)
-            for item in comparisons
-            if isinstance(item.left, Path) and len(item.left.parts) == 1
-        ]
-        for item, comparison in own:
-            if item.type in ID_TYPES and comparison.operator in ("=", "IN"):
-                values = [self._operand(comparison, item.type, literal) for literal in comparison.values]
-                if item.type == "id":
-                    return table.with_ids(str(value) for value in values)
-                if None not in values:
-                    return table.with_values(item.name, values)
+        for item, values in self._keys(where):
+            if item.type == "id":
+                return table.with_ids(str(value) for value in values)
+            if None not in values:
+                return table.with_values(item.name, values)
         for name in SORTED_FIELDS:
             low, high = self._range(where, name)
             if low is not None or high is not None:
                 return table.between(name, low, high)
         return list(table)
+
+    def _keys(self, where: Condition | None) -> list[tuple[Field, Collection[Value]]]:
+        """The own Id or lookup fields that every row must have one of the given values in."""
+        keys: list[tuple[Field, Collection[Value]]] = []
+        for item in _conjuncts(where):
+            if (
+                not isinstance(item, Comparison | SemiJoin)
+                or not isinstance(item.left, Path)
+                or len(item.left.parts) > 1
+            ):
+                continue
+            field = self._names.column(item.left).field
+            if field.type not in ID_TYPES:
+                continue
+            if isinstance(item, SemiJoin) and not item.is_negated:
+                keys.append((field, self._values(item)))
+            elif isinstance(item, Comparison) and item.operator in ("=", "IN"):
+                keys.append((field, [self._operand(item, field.type, literal) for literal in item.values]))
+        return keys
+
+    def _values(self, joined: SemiJoin) -> dict[Value, None]:
+        """What the subquery of a semi-join selects, each once and in order; it is asked once."""
+        if joined not in self._joined:
+            left = self._names.column(joined.left).field
+            inner = _Run(self._org, joined.query, with_deleted=self._with_deleted)
+            found = inner.answer()
+            column = found.columns[0]
+            if left.type not in ID_TYPES or column.field.type not in ID_TYPES:
+                raise SoqlError(
+                    "MALFORMED_QUERY",
+                    f"{place(self._query.text, joined.left.at)}The left operand and the inner select of a semi join "
+                    "must be an ID or a reference field",
+                )
+            read = inner._names.reader(joined.query.selected[0].expression)
+            values = (value for row in found.rows if (value := read(row)) is not None)
+            self._joined[joined] = dict.fromkeys(values)
+        return self._joined[joined]
 
     def _range(self, condition: Condition | None, name: str) -> tuple[str | None, str | None]:
         """Bounds of the own field `name` that every row must keep for the condition to be true; None: no bound."""
@@ -194,7 +261,7 @@ class _Run:
             low = str(bound) if bound and operator in ("=", ">", ">=") else None
             high = str(bound) if bound and operator in ("=", "<", "<=") else None
             return low, high
-        if condition is None or condition.operator == "NOT":
+        if not isinstance(condition, Logical) or condition.operator == "NOT":
             return None, None
         lows, highs = zip(*(self._range(operand, name) for operand in condition.operands), strict=True)
         if condition.operator == "AND":

@@ -1,12 +1,12 @@
 """REST resources that read: describe, queries and their pages, single records, getUpdated, getDeleted, limits."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from impact_pipeline.simulator.salesforce import soql
-from impact_pipeline.simulator.salesforce.query import Found, run
+from impact_pipeline.simulator.salesforce.query import Found, run, span
 from impact_pipeline.simulator.salesforce.render import json_records, record_json
 from impact_pipeline.simulator.salesforce.schema import ObjectType
 from impact_pipeline.simulator.salesforce.soql import SoqlError
@@ -68,7 +68,7 @@ def query(site: "SalesforceSite", call: Call, at: "Endpoint") -> Reply:
     text = call.params.get("q")
     if not text:
         raise ApiError(400, "MALFORMED_QUERY", "A query string has to be specified")
-    found = search(site, text, with_deleted=at.name == "query_all")
+    found = search(site, text, with_deleted=at.name == "query_all", line=at.line)
     if not found.columns and not found.groups:
         return text_reply(f'{{"totalSize":{found.total},"done":true,"records":[]}}')
     cursor = Cursor(found, _page_rows(call), site.org.clock.now())
@@ -84,12 +84,26 @@ def query_more(site: "SalesforceSite", call: Call, at: "Endpoint") -> Reply:
     return _page(site, at, cursor, key, int(start))
 
 
-def search(site: "SalesforceSite", text: str, *, with_deleted: bool) -> Found:
+def search(site: "SalesforceSite", text: str, *, with_deleted: bool, line: str = "") -> Found:
     """Parse and answer a query. Raises ApiError as Salesforce refuses it."""
     try:
-        return run(site.org, soql.parse(text), with_deleted=with_deleted)
+        query = soql.parse(text)
+        refuse_too_large(site, query, line)
+        return run(site.org, query, with_deleted=with_deleted)
     except SoqlError as error:
         raise ApiError(400, error.code, error.message) from error
+
+
+def refuse_too_large(site: "SalesforceSite", query: soql.Query, line: str) -> None:
+    """Raises SoqlError where a fault makes the query too long or too wide."""
+
+    def applies(parameters: Mapping[str, Any]) -> bool:
+        if "columns" in parameters:
+            return len(query.selected) > int(parameters["columns"])
+        return span(site.org, query) > timedelta(seconds=float(parameters["seconds"]))
+
+    for parameters in site.faults.take("query", line, applies):
+        raise SoqlError(str(parameters["code"]), str(parameters["message"]))
 
 
 def _explain(site: "SalesforceSite", text: str) -> Reply:
@@ -136,7 +150,7 @@ def record(site: "SalesforceSite", call: Call, at: "Endpoint") -> Reply:
     """`GET …/sobjects/Lead/{Id}?fields=…`"""
     kind = visible(site, at.part("sobject"))
     found = site.org.table(kind.name).rows.get(_id(at.part("id")))
-    if found is None or not site.org.is_visible(found):
+    if found is None or not site.org.is_visible(kind.name, found):
         raise ApiError(404, "NOT_FOUND", "The requested resource does not exist")
     if found.get("IsDeleted"):
         raise ApiError(404, "ENTITY_IS_DELETED", "entity is deleted")
@@ -154,7 +168,7 @@ def collection(site: "SalesforceSite", call: Call, at: "Endpoint") -> Reply:
     shown = []
     for asked_id in ids:
         found = rows.get(_id(asked_id))
-        gone = found is None or found.get("IsDeleted") or not site.org.is_visible(found)
+        gone = found is None or found.get("IsDeleted") or not site.org.is_visible(kind.name, found)
         shown.append("null" if gone or found is None else record_json(site.org, kind, found, names, at.version))
     return text_reply(f"[{','.join(shown)}]")
 
@@ -182,7 +196,13 @@ def updated(site: "SalesforceSite", call: Call, at: "Endpoint") -> Reply:
     start, end, covered = _window(site, call, "updated")
     kind = _replicated(site, at.part("sobject"))
     rows = site.org.table(kind.name).between("SystemModstamp", moment_text(start), moment_text(end))
-    ids = [str(row["Id"]) for row in rows if not row.get("IsDeleted") and row["SystemModstamp"] != moment_text(end)]
+    ids = [
+        str(row["Id"])
+        for row in rows
+        if not row.get("IsDeleted")
+        and row["SystemModstamp"] != moment_text(end)
+        and site.org.is_visible(kind.name, row)
+    ]
     _refuse_too_many(ids)
     return json_reply({"ids": ids, "latestDateCovered": covered})
 

@@ -61,13 +61,17 @@ Handler = Callable[["SalesforceSite", Call, Endpoint], Reply]
 
 @dataclass(frozen=True, kw_only=True)
 class Route:
-    """`path` below /services/data/vXX.X, unless it begins with /. Open routes need no token and cost no quota."""
+    """
+    `path` below /services/data/vXX.X, unless it begins with /. Open routes need no token and cost no quota. Faults
+    match the body too where the query is in it.
+    """
 
     name: str
     methods: tuple[str, ...]
     path: str
     handler: Handler
     open: bool = False
+    is_query_in_body: bool = False
 
     @property
     def pattern(self) -> re.Pattern[str]:
@@ -151,7 +155,7 @@ ROUTES = (
         path="composite/sobjects/{sobject}/{field}",
         handler=writes.upsert_collection,
     ),
-    Route(name="bulk_create", methods=("POST",), path="jobs/query", handler=bulk.create),
+    Route(name="bulk_create", methods=("POST",), path="jobs/query", handler=bulk.create, is_query_in_body=True),
     Route(name="bulk_list", methods=("GET",), path="jobs/query", handler=bulk.listing),
     Route(name="bulk_status", methods=("GET",), path="jobs/query/{job}", handler=bulk.status),
     Route(name="bulk_abort", methods=("PATCH",), path="jobs/query/{job}", handler=bulk.abort),
@@ -265,6 +269,9 @@ class SalesforceSite:
             return error.reply(), None
         if route.name.startswith("simulator"):
             return self._handled(route, call, endpoint), endpoint
+        for parameters in self.faults.take("edit", endpoint.line):
+            for edit in parameters["edits"]:
+                self.org.apply(edit)
         for parameters in self.faults.take("session", endpoint.line):
             self.sessions.kill(call, str(parameters["form"]))
         for parameters in self.faults.take("answer", endpoint.line):
@@ -304,7 +311,8 @@ class SalesforceSite:
                 raise ApiError(
                     *((410, "GONE") if retired else (404, "NOT_FOUND")), "The requested resource does not exist"
                 )
-            line = f"{route.name} {call.method} {call.path}?{query}"
+            body = f" {call.body.decode(errors='replace')}" if route.is_query_in_body else ""
+            line = f"{route.name} {call.method} {call.path}?{query}{body}"
             return route, Endpoint(name=route.name, version=version, parts=parts, line=line)
         if other_methods:
             raise ApiError(405, "METHOD_NOT_ALLOWED", f"HTTP Method '{call.method}' not allowed.")

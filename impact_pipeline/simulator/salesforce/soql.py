@@ -2,8 +2,8 @@
 A parser for the SOQL that clients of the API write; `query.py` answers what it gives.
 
 Understood: SELECT of fields, parent paths, aggregates and date functions with aliases; FROM; WHERE with AND, OR, NOT
-and parentheses over = != <> < <= > >= LIKE, IN, NOT IN; GROUP BY; ORDER BY with ASC, DESC, NULLS FIRST, NULLS LAST;
-LIMIT; OFFSET. Anything else is refused as MALFORMED_QUERY.
+and parentheses over = != <> < <= > >= LIKE, IN, NOT IN, the last two also over a subquery (semi-join); GROUP BY;
+ORDER BY with ASC, DESC, NULLS FIRST, NULLS LAST; LIMIT; OFFSET. Anything else is refused as MALFORMED_QUERY.
 """
 
 import re
@@ -26,6 +26,7 @@ FUNCTIONS = frozenset(
 )
 LONGEST_QUERY = 100_000
 LONGEST_STRING = 4_000
+MOST_SEMI_JOINS = 2
 
 
 class SoqlError(Exception):
@@ -85,6 +86,15 @@ class Comparison:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SemiJoin:
+    """`left IN (SELECT …)`, or NOT IN; the subquery selects one field."""
+
+    left: Path
+    is_negated: bool
+    query: "Query"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Logical:
     """AND, OR (two or more operands) or NOT (one)."""
 
@@ -92,7 +102,7 @@ class Logical:
     operands: "tuple[Condition, ...]"
 
 
-Condition = Comparison | Logical
+Condition = Comparison | SemiJoin | Logical
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,13 +198,10 @@ class _Parser:
         self._next = 0
 
     def query(self) -> Query:
-        self._expect("SELECT")
-        selected = [self._selected()]
-        while self._take(","):
-            selected.append(self._selected())
-        self._expect("FROM")
-        sobject = self._name()
+        selected, sobject = self._selection()
         where = self._condition() if self._take("WHERE") else None
+        if where is not None:
+            _check_semi_joins(where, sobject.text)
         group_by: list[Expression] = []
         if self._take("GROUP"):
             self._expect("BY")
@@ -221,6 +228,31 @@ class _Parser:
             order_by=tuple(order_by),
             limit=limit,
             offset=offset,
+        )
+
+    def _selection(self) -> tuple[list[Selected], _Token]:
+        """`SELECT … FROM …`: the columns and the object."""
+        self._expect("SELECT")
+        selected = [self._selected()]
+        while self._take(","):
+            selected.append(self._selected())
+        self._expect("FROM")
+        return selected, self._name()
+
+    def _subquery(self) -> Query:
+        """A semi-join's; neither ORDER BY nor LIMIT may be in it."""
+        selected, sobject = self._selection()
+        where = self._condition() if self._take("WHERE") else None
+        return Query(
+            text=self._text,
+            selected=tuple(selected),
+            sobject=sobject.text,
+            sobject_at=sobject.at,
+            where=where,
+            group_by=(),
+            order_by=(),
+            limit=None,
+            offset=0,
         )
 
     @property
@@ -310,13 +342,17 @@ class _Parser:
             return condition
         return self._comparison()
 
-    def _comparison(self) -> Comparison:
+    def _comparison(self) -> Comparison | SemiJoin:
         left = self._expression()
-        if self._take("NOT"):
+        is_negated = self._take("NOT")
+        if is_negated or self._peek.word == "IN":
             self._expect("IN")
-            return Comparison(left=left, operator="NOT IN", values=self._list())
-        if self._take("IN"):
-            return Comparison(left=left, operator="IN", values=self._list())
+            self._expect("(")
+            if self._peek.word == "SELECT" and isinstance(left, Path):
+                joined = SemiJoin(left=left, is_negated=is_negated, query=self._subquery())
+                self._expect(")")
+                return joined
+            return Comparison(left=left, operator="NOT IN" if is_negated else "IN", values=self._list())
         operator = self._peek.word
         if operator not in _COMPARISONS:
             self._unexpected()
@@ -324,7 +360,6 @@ class _Parser:
         return Comparison(left=left, operator="!=" if operator == "<>" else operator, values=(self._literal(),))
 
     def _list(self) -> tuple[Literal, ...]:
-        self._expect("(")
         values = [self._literal()]
         while self._take(","):
             values.append(self._literal())
@@ -349,3 +384,32 @@ class _Parser:
         if len(inner) > LONGEST_STRING:
             raise SoqlError("MALFORMED_QUERY", f"a string in WHERE is longer than {LONGEST_STRING} characters")
         return re.sub(r"\\(.)", lambda match: _ESCAPES.get(match.group(1), match.group(1)), inner, flags=re.DOTALL)
+
+
+def semi_joins(condition: Condition | None) -> list[SemiJoin]:
+    """All semi-joins of a condition, not those inside their subqueries."""
+    if isinstance(condition, SemiJoin):
+        return [condition]
+    operands = condition.operands if isinstance(condition, Logical) else ()
+    return [joined for operand in operands for joined in semi_joins(operand)]
+
+
+def _check_semi_joins(where: Condition, sobject: str) -> None:
+    """Raises SoqlError for what Salesforce doesn't join."""
+    joined = semi_joins(where)
+    top = where.operands if isinstance(where, Logical) and where.operator == "AND" else (where,)
+    if any(item not in top for item in joined):
+        raise SoqlError(
+            "MALFORMED_QUERY",
+            "Semi join sub-selects are only allowed at the top level WHERE expressions and not in nested WHERE "
+            "expressions.",
+        )
+    if len(joined) > MOST_SEMI_JOINS:
+        raise SoqlError("MALFORMED_QUERY", f"maximum {MOST_SEMI_JOINS} semi join sub-selects are allowed.")
+    for item in joined:
+        if semi_joins(item.query.where):
+            raise SoqlError("MALFORMED_QUERY", "Nesting of semi join sub-selects is not supported")
+        if item.query.sobject.lower() == sobject.lower():
+            raise SoqlError("MALFORMED_QUERY", "The inner and outer selects should not be on the same object type")
+        if len(item.query.selected) != 1 or item.query.is_aggregate:
+            raise SoqlError("MALFORMED_QUERY", "a semi join sub-select selects exactly one field")
