@@ -17,6 +17,10 @@ COMMANDS = {
     "dev": "The Dagster UI on this machine, with or without the simulators.",
     "explain": "One record's or one order's whole story.",
     "reconcile": "The three-way totals and every open difference.",
+    "hold": "Keep back one conversion that is to be sent.",
+    "release": "Let one go that is held, although its hold doubts it.",
+    "dismiss": "Drop one that is held, for good.",
+    "reverse": "Take one back that was reported.",
     "publish": "Write the readers' copy anew.",
     "simulate": "Serve a local Salesforce and a local impact.com, with fault switches.",
 }

@@ -18,7 +18,7 @@ _SHOWN = {
         "_version_id LastModifiedDate SystemModstamp _captured_at _is_first_load _is_deleted",
     ),
     "changes": ("What changed in Salesforce (fields, not values)", "change_id kind fields occurred_at detected_at"),
-    "decisions": ("What was decided", "change_id event decision reason detail event_at amount CurrencyCode"),
+    "decisions": ("What was decided", "change_id event decision reason detail decided_by event_at amount CurrencyCode"),
     "requests": (
         "Where its requests stand",
         "request_id Type EventTypeCode amount CurrencyCode state outcome reason wait due_at",

@@ -15,6 +15,7 @@ from impact_pipeline.capture.salesforce.errors import SalesforceError
 from impact_pipeline.config.environment import MissingVariable
 from impact_pipeline.config.errors import ConfigError
 from impact_pipeline.conversions.relations import UnknownPath
+from impact_pipeline.conversions.words import WordRefused
 from impact_pipeline.outbox.impact.client import ImpactError
 from impact_pipeline.warehouse.binding import WrongBinding
 from impact_pipeline.warehouse.connection import WarehouseError, WarehouseLocked
@@ -32,6 +33,7 @@ _CODES: tuple[tuple[type[BaseException], int], ...] = (
     (WarehouseError, WRONG_USE),
     (SalesforceError, STOPPED),
     (ImpactError, STOPPED),
+    (WordRefused, FAILED),
     (CaptureBusy, FAILED),
     (NothingCaptured, FAILED),
     (RestoredOldCopy, FAILED),

@@ -1,4 +1,4 @@
-"""Opens what commands read from: the warehouse, or the readers' copy while somebody holds the warehouse."""
+"""Opens what commands read from, or say their word in: the warehouse, or for reading the readers' copy of it."""
 
 import os
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 
 from impact_pipeline.config import environment as env
-from impact_pipeline.warehouse.connection import Warehouse, WarehouseLocked
+from impact_pipeline.warehouse.connection import Warehouse, WarehouseLocked, WarehouseMissing
 from impact_pipeline.warehouse.publish import readers_path
 
 # A run holds the file for milliseconds at a time; who holds it longer has it open in a shell.
@@ -34,3 +34,11 @@ def reading() -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
                 raise
             path, con = copy, stack.enter_context(Warehouse(path=copy).reading(wait_seconds=_WAIT_SECONDS))
         yield con, path
+
+
+def existing() -> Warehouse:
+    """The warehouse of this environment. Raises WarehouseMissing where no run has made it yet."""
+    path = env.warehouse_path(os.environ)
+    if not path.exists():
+        raise WarehouseMissing(f"{path} does not exist yet; the first run makes it: impact-pipeline run.")
+    return Warehouse(path=path)

@@ -1,8 +1,8 @@
 -- What     decides each pair of change and event: send, hold or skip (corrections come after it)
--- Reads    fact, trigger_answer, standing, mapped, conversions.current_decision
+-- Reads    fact, trigger_answer, standing, mapped, conversions.current_decision, current_word
 -- Writes   answer (temporary)
 -- Grain    one row per pair that is new or open; the first line that fits decides
--- Binds    $now timestamptz
+-- Binds    $now timestamptz, $overruled varchar[]: holds that a person may overrule
 -- Rules    cases A to H of the conformance suite
 create or replace temp table answer as
 with
@@ -22,6 +22,9 @@ alias as (
      where d.carries),
 considered as (
     select f.*, m.* exclude (change_id, event),
+           w.word, w.said_by, w.said_at, w.reason as why,
+           coalesce(w.word = 'release', false) as is_released,
+           list_filter(m.issues, lambda x: not (is_released and list_contains($overruled, x.code)))[1] as issue,
            t.answer as trigger_answer,
            t.reason as trigger_reason,
            c.place,
@@ -36,6 +39,7 @@ considered as (
       left join contender as c using (change_id, event)
       left join standing as s using (change_id, event)
       left join alias as a using (change_id, event)
+      left join conversions.current_word as w using (change_id, event)
      where f.role <> 'carrier'),
 taken as (
     select distinct c.change_id, c.event
@@ -65,27 +69,32 @@ said as (
                when c.event_at < c.go_live then 'skip before_go_live'
                when c.is_deleted then 'skip deleted_unsent'
                when c.consents is distinct from true then 'skip no_consent'
-               when c.role = 'open' and $now - c.detected_at > c.hold_expires then 'skip hold_expired'
+               when c.word = 'dismiss' then 'skip dismissed'
+               when c.role = 'open' and $now - greatest(c.detected_at, c.said_at) > c.hold_expires then 'skip hold_expired'
                when c.issue is not null then 'hold ' || c.issue.code
                when k.change_id is not null then 'hold order_id_collision'
                when not c.type_is_known then 'hold unknown_event_type'
                when c.event_at > $now then 'hold event_in_future'
-               when $now - c.event_at > c.max_event_age then 'hold event_too_old'
-               when c.sending <> 'on' then 'hold sending_off'
+               when $now - c.event_at > c.max_event_age and not c.is_released then 'hold event_too_old'
+               when c.sending <> 'on' or c.word = 'hold' then 'hold sending_off'
+               when c.is_released then 'send released'
                when c.stands is not null then 'send entered_again'
                else 'send ' || c.trigger_reason
-           end as verdict
+           end as verdict,
+           verdict in ('skip dismissed', 'send released') or verdict = 'hold sending_off' and word = 'hold' as is_said
       from considered as c
       left join taken as k using (change_id, event))
 select s.change_id, s.object, s.Id, s.event, s.role, s.kind,
        split_part(s.verdict, ' ', 1) as decision,
        split_part(s.verdict, ' ', 2) as reason,
-       case when s.issue.code = split_part(s.verdict, ' ', 2) then s.issue.parameter || ': ' || s.issue.rule end as detail,
+       case when s.is_said then s.why
+            when s.issue.code = split_part(s.verdict, ' ', 2) then s.issue.parameter || ': ' || s.issue.rule end as detail,
+       case when s.is_said then s.said_by end as decided_by,
        s.event_key,
        s.entry_number as entry,
        s.event_id,
        coalesce(s.trigger_answer = 'fire' and split_part(s.verdict, ' ', 1) in ('send', 'hold')
-                or s.verdict = 'skip before_go_live'
+                or s.verdict in ('skip before_go_live', 'skip dismissed')
                 or (s.trigger_answer = 'skip' and s.place = 1 and s.stands is null), false) as carries,
        s.event_at,
        s.EventTypeCode,

@@ -4,6 +4,7 @@
 -- Grain    one row per pair in correction
 update answer as a
    set decision = c.decision, reason = c.reason, event_id = c.event_id, carries = false,
+       detail = c.detail, decided_by = c.decided_by,
        amount = case when c.decision = 'correct' and c.state = 'live' then c.amount end
   from correction as c
  where a.change_id = c.change_id

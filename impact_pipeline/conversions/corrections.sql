@@ -1,17 +1,25 @@
 -- What     decides for changes that did not send what they mean for an event that was reported before
--- Reads    fact, trigger_answer, answer, mapped, mapped_item, conversions.current_decision, conversion, item, wanted, outbox.request,
---          audit.current_action
+-- Reads    fact, trigger_answer, answer, mapped, mapped_item, conversions.current_decision, conversion, item, wanted,
+--          word, current_word, outbox.request, audit.current_action
 -- Writes   correction (temporary)
 -- Grain    one row per pair whose answer becomes correct, hold or skip because of a reported event
 -- Binds    $now timestamptz, $account_currency varchar
--- Rules    cases E2, F1 to F4, G5 to G19 of the conformance suite
+-- Rules    cases E2, F1 to F4, G5 to G19, H8, H15 of the conformance suite
 create or replace temp table correction as
 with
 asking as (
-    select a.change_id, a.event, a.object, a.Id, a.kind, a.reason as skip_reason, f.rule, f.touches_mapping
+    select a.change_id, a.event, a.object, a.Id, a.kind, a.reason as skip_reason, f.touches_mapping,
+           -- A person's wish is a rule of its own, for the one event that it names.
+           case when f.kind = 'requested' then case when r.word_id is not null then {'do': 'reverse', 'code': r.code} end
+                else f.rule end as rule,
+           r.event_id as asked_event_id,
+           coalesce(r.reason, w.reason) as why, coalesce(r.said_by, w.said_by) as said_by,
+           coalesce(w.word = 'dismiss', false) as is_dismissed
       from answer as a
       join fact as f using (change_id, event)
       join trigger_answer as t using (change_id, event)
+      left join conversions.word as r on r.word = 'reverse' and r.change_id = a.change_id and r.event = a.event
+      left join conversions.current_word as w on w.change_id = a.change_id and w.event = a.event
      where (a.decision = 'skip'
             or (a.decision = 'hold' and t.answer <> 'fire'
                 and a.reason in ('correction_impossible', 'correction_currency', 'flapping', 'amount_not_positive')))
@@ -23,6 +31,7 @@ carried as (
       join conversions.current_decision as d
         on d.object = q.object and d.Id = q.Id and d.event = q.event
      where d.carries and d.decision in ('send', 'hold')
+       and coalesce(d.event_id = q.asked_event_id, true)
    qualify row_number() over (partition by q.change_id, q.event order by d.event_at desc, d.entry desc) = 1),
 request as (
     select r.event_id, r.state, r.outcome, r.ActionTrackerId, r.OrderId,
@@ -98,7 +107,9 @@ said as (
                when w.wanted_state = 'reversed' then 'skip nothing_to_correct'
                when w.is_locked then 'skip action_locked'
                when w.rule.do = 'reverse' then
-                   case when w.kind = 'deleted' then 'correct record_deleted' else 'correct condition_lost' end
+                   case w.kind when 'deleted' then 'correct record_deleted'
+                               when 'requested' then 'correct requested'
+                               else 'correct condition_lost' end
                when w.newest_currency is distinct from w.reported_currency then 'hold correction_impossible'
                when w.is_back then 'skip nothing_to_correct'
                when w.newest_amount is not distinct from w.reported_amount
@@ -110,12 +121,16 @@ said as (
                     then 'hold correction_currency'
                when w.uses_lines then 'correct items_changed'
                else 'correct amount_changed'
-           end as verdict
+           end as weight,
+           case when is_dismissed and starts_with(weight, 'hold ') then 'skip dismissed' else weight end as verdict
       from weighed as w)
 select change_id, event, event_id,
        split_part(verdict, ' ', 1) as decision,
        split_part(verdict, ' ', 2) as reason,
-       case when verdict in ('correct record_deleted', 'correct condition_lost') then 'reversed' else 'live' end as state,
+       case when verdict in ('skip dismissed', 'correct requested') then why end as detail,
+       case when verdict in ('skip dismissed', 'correct requested') then said_by end as decided_by,
+       case when verdict in ('correct record_deleted', 'correct condition_lost', 'correct requested') then 'reversed'
+            else 'live' end as state,
        rule.code as code,
        has_request,
        coalesce(is_back and verdict = 'skip nothing_to_correct' and wanted_state = 'live', false) as is_back,

@@ -21,6 +21,7 @@ from impact_pipeline.config.parameters import catalogue
 from impact_pipeline.conversions.conditions import fact_sql
 from impact_pipeline.conversions.mapping import item_parameters, line_sql, mapped_sql, order_parameters
 from impact_pipeline.conversions.relations import Captured, captured
+from impact_pipeline.conversions.words import OVERRULED
 from impact_pipeline.warehouse.sql import add_columns, quote_identifier, quote_literal, sql_file
 
 
@@ -104,7 +105,7 @@ class _Step:
         self.con.execute(mapped_sql(self.config, self.about, self.captured, campaign_id=campaign_id, now=self.now))
         self._map_items()
         self._execute("standing.sql")
-        self._execute("answers.sql", now=self.now)
+        self._execute("answers.sql", now=self.now, overruled=list(OVERRULED))
         self._execute("corrections.sql", now=self.now, account_currency=self.config.pipeline.program.currency)
         self._write(cycle_id, run_id)
 

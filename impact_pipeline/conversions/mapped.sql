@@ -2,7 +2,7 @@ select change_id, event, type_is_known, type_kind, owner, sending,
            {campaign_id} as "CampaignId", tracker as "ActionTrackerId", {names},
            uses_lines, amount::decimal(18, 2) as amount, cut,
            list_filter([
-           {issues}], lambda x: x is not null)[1] as issue
+           {issues}], lambda x: x is not null) as issues
   from (
     with
     wanted_id as (

@@ -1,8 +1,8 @@
 -- What     lists the pairs of change and event of one object that need an answer
--- Reads    changes.change, conversions.current_decision, conversions.cursor, outbox.request
+-- Reads    changes.change, conversions.current_decision, conversions.cursor, conversions.word, outbox.request
 -- Writes   pair (temporary)
 -- Grain    one row per pair; role = new (never answered), open (held, or to be sent and not yet intended: its values
---          follow the record) or carrier (reported, on a record that changed: what a correction is weighed against)
+--          follow the record; or dismissed, and the person thinks better of it) or carrier (reported, on a record that changed: what a correction is weighed against)
 -- Binds    $object varchar, $events varchar[], $correctable varchar[]
 create or replace temp table pair as
 with
@@ -19,12 +19,15 @@ open as (
        and list_contains($events, d.event)
        and (d.decision = 'hold'
             or d.decision = 'send' and d.carries
-               and (r.request_id is null or r.state = 'ready' and r.intended_at is null))),
+               and (r.request_id is null or r.state = 'ready' and r.intended_at is null)
+            or d.reason = 'dismissed'
+               and (d.change_id, d.event) in (select change_id, event from conversions.current_word where word = 'release'))),
 carrier as (
     select d.change_id, d.event
       from conversions.current_decision as d
      where d.object = $object
-       and list_contains($correctable, d.event)
+       and (list_contains($correctable, d.event)
+            or d.event_id in (select event_id from conversions.word where word = 'reverse'))
        and d.decision = 'send'
        and d.carries
        and d.Id in (select Id from fresh

@@ -1,5 +1,5 @@
 -- What     takes a reversal back that nobody sent yet, because the event was entered again
--- Reads    answer, standing
+-- Reads    answer, standing, conversions.word
 -- Writes   conversions.wanted
 -- Grain    one row per event
 -- Binds    $now timestamptz
@@ -12,3 +12,5 @@ update conversions.wanted as w
    and s.stands = 'reversal_wanted'
    and a.decision = 'skip'
    and a.reason = 'already_reported'
+   -- What a person asked for, an edit of the record does not take back.
+   and w.event_id not in (select event_id from conversions.word where word = 'reverse')

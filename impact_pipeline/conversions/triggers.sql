@@ -10,7 +10,7 @@ answered as (
            f.event,
            case
                when f.role = 'carrier' then 'skip not_watched'
-               when f.kind = 'items' then 'skip not_watched'
+               when f.kind in ('items', 'requested') then 'skip not_watched'
                when f.kind = 'merged' then 'skip merged_away'
                when f.kind = 'deleted' then 'skip no_rule'
                when f.kind = 'baseline' then

@@ -1,7 +1,7 @@
 -- What     says of each ready request whether it may go now, and if not, what it waits for
--- Reads    outbox.request
+-- Reads    outbox.request, conversions.current_word
 -- Writes   due (temporary)
--- Grain    one row per ready request; wait null: it may go. place: order of sending
+-- Grain    one row per ready request that no person holds; wait null: it may go. place: order of sending
 -- Binds    $event_types json, $now timestamptz, $parent_gap interval, $parent_wait interval
 create or replace temp table due as
 with
@@ -12,7 +12,9 @@ ready as (
     select r.*, t.parents, coalesce(t.depth, 0) as depth
       from outbox.request as r
       left join event_type as t on t.code = r.EventTypeCode
-     where r.state = 'ready'),
+     where r.state = 'ready'
+       and not (r.Type = 'Conversion'
+                and r.event_id in (select event_id from conversions.current_word where word in ('hold', 'dismiss')))),
 conversion as (
     select CampaignId, EventTypeCode, CustomerId, request_id, state, outcome, settled_at
       from outbox.request

@@ -15,6 +15,7 @@ from impact_pipeline.changes.compare import find_changes
 from impact_pipeline.changes.watched import watched_objects
 from impact_pipeline.config.load import Config, load_config
 from impact_pipeline.conversions.decide import decide
+from impact_pipeline.conversions.words import Word, say
 from impact_pipeline.simulator.salesforce import OrgFeatures
 from impact_pipeline.simulator.salesforce.schema import Field
 from impact_pipeline.warehouse.connection import Warehouse
@@ -226,6 +227,13 @@ class Story:
                 "from outbox.request where Type = 'Conversion'",
                 {"locks": self.world.clock.now() + span(value), "now": self.world.clock.now()},
             )
+
+    def _say(self, word: str, value: str) -> None:
+        """A person's word about the only decision of a record that it can be about."""
+        with self.world.warehouse.transaction() as con:
+            say(con, Word(word), IDS[value][1], reason="as agreed", said_by="Ada", now=self.world.clock.now())
+
+    _hold = _release = _dismiss = _reverse = _say
 
     def _given_ends(self, _: str, __: str) -> None:
         self.seen = self.world.value("select coalesce(max(change_id), 0) from changes.change")

@@ -136,11 +136,11 @@ comment on table changes.change is 'Append-only. One row per change: a differenc
 comment on column changes.change.change_id is 'Number of the change, growing.';
 comment on column changes.change.object is 'API name of the object.';
 comment on column changes.change.Id is 'Id of the record, 18 characters.';
-comment on column changes.change.kind is 'baseline, created, updated, deleted, undeleted, merged, converted, appeared, items or history.';
+comment on column changes.change.kind is 'baseline, created, updated, deleted, undeleted, merged, converted, appeared, items, history, or requested: no change of the record, but a person''s wish to take back what was reported of it.';
 comment on column changes.change.fields is 'Names of the fields that differ.';
 comment on column changes.change.before is 'private: values before, by field, as text.';
 comment on column changes.change.after is 'private: values after, by field, as text.';
-comment on column changes.change.version_id is 'The version it led to; for history and items: the newest one at that time.';
+comment on column changes.change.version_id is 'The version it led to; for history, items and requested: the newest one at that time.';
 comment on column changes.change.previous_version_id is 'The version it was compared with.';
 comment on column changes.change.history_id is 'For kind history: Id of the history row that tells the passage.';
 comment on column changes.change.previous_history_id is 'For kind history: the history row before it.';
@@ -325,6 +325,41 @@ comment on column conversions.wanted.items is 'Wanted quantity and subtotal per 
 comment on column conversions.wanted.CustomerStatus is 'Wanted status of the customer, where mapped.';
 comment on column conversions.wanted.change_id is 'The change that asked for it.';
 comment on column conversions.wanted.wanted_at is 'When it was last changed. UTC.';
+
+create sequence conversions.word_id;
+create table conversions.word (
+    word_id   bigint not null default nextval('conversions.word_id'),
+    word      varchar not null,
+    object    varchar not null,
+    Id        varchar,
+    change_id bigint,
+    event     varchar,
+    event_id  varchar,
+    code      varchar,
+    subject   varchar,
+    reason    varchar not null,
+    said_by   varchar not null,
+    said_at   timestamptz not null);
+comment on table conversions.word is 'Append-only. What a person said about one decision, or accepted of what a guard holds. Decisions follow it in the next cycle; what is held or dismissed does not leave from that moment on.';
+comment on column conversions.word.word_id is 'Number of the word, growing.';
+comment on column conversions.word.word is 'hold, release, dismiss, reverse or accept.';
+comment on column conversions.word.object is 'API name of the object.';
+comment on column conversions.word.Id is 'Id of the record; null where it is about no single one.';
+comment on column conversions.word.change_id is 'The change whose decision it is about; of reverse: the change that it makes, of kind requested.';
+comment on column conversions.word.event is 'Name of the event in the object''s file.';
+comment on column conversions.word.event_id is 'Identity of the business event.';
+comment on column conversions.word.code is 'Of reverse: impact.com''s disposition code.';
+comment on column conversions.word.subject is 'Of accept: what was accepted, as a hash. It no longer holds for what has changed since.';
+comment on column conversions.word.reason is 'Why, in the person''s words.';
+comment on column conversions.word.said_by is 'Who said it.';
+comment on column conversions.word.said_at is 'When. UTC.';
+
+create view conversions.current_word as
+select * from conversions.word
+ where change_id is not null
+   and word <> 'reverse'
+qualify row_number() over (partition by change_id, event order by word_id desc) = 1;
+comment on view conversions.current_word is 'The word that is in force for a decision: the newest one about it.';
 
 -- outbox -------------------------------------------------------------------------------------------------------------
 

@@ -34,3 +34,15 @@ comment on column audit.current_action.ReferringType is 'How it was referred: CL
 comment on column audit.current_action.Note is 'private: note.';
 comment on column audit.current_action.observed_at is 'When we saw it so. UTC.';
 comment on column audit.current_action.run_id is 'The Dagster run.';
+comment on column conversions.current_word.word_id is 'Number of the word, growing.';
+comment on column conversions.current_word.word is 'hold, release, dismiss or accept.';
+comment on column conversions.current_word.object is 'API name of the object.';
+comment on column conversions.current_word.Id is 'Id of the record.';
+comment on column conversions.current_word.change_id is 'The change whose decision it is about.';
+comment on column conversions.current_word.event is 'Name of the event in the object''s file.';
+comment on column conversions.current_word.event_id is 'Identity of the business event.';
+comment on column conversions.current_word.code is 'Null: only of reverse.';
+comment on column conversions.current_word.subject is 'Of accept: what was accepted, as a hash.';
+comment on column conversions.current_word.reason is 'Why, in the person''s words.';
+comment on column conversions.current_word.said_by is 'Who said it.';
+comment on column conversions.current_word.said_at is 'When. UTC.';
