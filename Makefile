@@ -3,10 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev test lint types unit definitions constraints clean
+.PHONY: help install demo dev test lint types unit definitions bench-capture constraints clean
 
 help:  ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort
 
 install: .venv/installed  ## install into .venv what constraints.txt names
 
@@ -35,6 +35,9 @@ definitions: install
 
 unit: install
 	$(BIN)/pytest -n 2
+
+bench-capture: install  ## how fast capture is, against plain download into DuckDB; minutes
+	$(BIN)/python -m impact_pipeline_tests.benchmarks.capture
 
 constraints: install  ## resolve the dependencies anew and write constraints.txt
 	$(BIN)/python -m pip install --quiet uv

@@ -10,7 +10,7 @@ import requests
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from impact_pipeline.simulator.salesforce import Credentials, parse_field
+from impact_pipeline.simulator.salesforce import Credentials, fields_of_all_types, parse_field
 from impact_pipeline_tests.simulator.orgs import (
     CREDENTIALS,
     DEAL,
@@ -624,3 +624,26 @@ def test_a_query_can_be_explained(client):
     plans = client.get("query", explain="SELECT Id FROM Lead").json()["plans"]
 
     assert plans[0]["sobjectType"] == "Lead"
+
+
+def test_an_object_may_have_800_fields_of_all_types_and_the_longest_texts():
+    org = an_org()
+    fields = fields_of_all_types(800)
+    org.add_object("Wide__c", fields)
+    client = client_of(org)
+    long_text = next(item.name for item in fields if item.length == 131_072)
+    made = create(org, "Wide__c", Name="x", **{long_text: "ü" * 131_072, "Currency_002__c": "12345678901234.56"})
+
+    described = {item["name"]: item for item in client.get("sobjects/Wide__c/describe").json()["fields"]}
+    record = client.query(f"SELECT Id, {long_text}, Currency_002__c, Checkbox_003__c FROM Wide__c")
+
+    assert len(described) == 800 + 9
+    assert len({item["type"] for item in described.values()}) == 18
+    assert described[long_text]["length"] == 131_072
+    assert not described[long_text]["filterable"]
+    assert described["Lookup_016__c"]["relationshipName"] == "Lookup_016__r"
+    assert [value["value"] for value in described["Picklist_007__c"]["picklistValues"]] == ["red", "green", "blue"]
+    assert described["Formula_Number_020__c"]["calculated"]
+    assert record == [
+        {"Id": made, long_text: "ü" * 131_072, "Currency_002__c": 12345678901234.56, "Checkbox_003__c": False}
+    ]

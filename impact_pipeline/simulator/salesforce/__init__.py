@@ -15,7 +15,7 @@ from impact_pipeline.simulator.salesforce.faults import FAULTS, SalesforceFaults
 from impact_pipeline.simulator.salesforce.http import salesforce_app
 from impact_pipeline.simulator.salesforce.oauth import Credentials
 from impact_pipeline.simulator.salesforce.org import Org, OrgFeatures
-from impact_pipeline.simulator.salesforce.schema import Field, parse_field
+from impact_pipeline.simulator.salesforce.schema import Field, fields_of_all_types, parse_field
 from impact_pipeline.simulator.salesforce.site import LoggedRequest, SalesforceSite
 from impact_pipeline.simulator.salesforce.wire import Call, Reply
 
@@ -31,6 +31,7 @@ __all__ = [
     "Reply",
     "SalesforceFaults",
     "SalesforceSite",
+    "fields_of_all_types",
     "parse_field",
     "salesforce_app",
 ]

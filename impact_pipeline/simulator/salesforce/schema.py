@@ -1,6 +1,7 @@
 """Objects and their fields: read from declarations, printed as describe answers."""
 
 import functools
+import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from importlib.resources import files
@@ -11,6 +12,7 @@ import yaml
 from impact_pipeline.simulator.salesforce.values import COMPOUND_TYPES, ID_TYPES, NUMBER_TYPES, WHOLE_TYPES
 
 TEXT_LENGTH = 255
+LONG_TEXT_LENGTH = 131_072
 SIZED_IN_CHARACTERS = frozenset(
     {"string", "textarea", "picklist", "multipicklist", "email", "phone", "url", "combobox", "encryptedstring"}
 )
@@ -356,6 +358,40 @@ def custom_object(name: str) -> ObjectType:
     fields = {"Id": "id required", "Name": "string 80 cu", "OwnerId": "reference Group User as Owner cu required"}
     declared = fields | AUDIT_FIELDS["deletable"]
     return ObjectType(name=name, fields={key: parse_field(key, value) for key, value in declared.items()}, custom=True)
+
+
+def fields_of_all_types(count: int) -> list[Field]:
+    """`count` custom fields with the types that Setup offers, in turn, from `Text_000__c` on."""
+    return [
+        parse_field(f"{name}_{number:03d}__c", declaration)
+        for number, (name, declaration) in zip(range(count), itertools.cycle(CUSTOM_FIELDS.items()), strict=False)
+    ]
+
+
+# What Setup calls a field's type → describe's keys. Compound types and files are left out: no query selects them whole.
+CUSTOM_FIELDS: Mapping[str, Mapping[str, Any]] = {
+    "Text": {"type": "string"},
+    "Number": {"type": "double", "precision": 18, "scale": 4},
+    "Currency": {"type": "currency"},
+    "Checkbox": {"type": "boolean"},
+    "Date": {"type": "date"},
+    "DateTime": {"type": "datetime"},
+    "Time": {"type": "time"},
+    "Picklist": {"type": "picklist", "picklistValues": ["red", "green", "blue"]},
+    "Multi_Select": {"type": "multipicklist", "length": 4099, "picklistValues": ["red", "green", "blue"]},
+    "Percent": {"type": "percent", "precision": 5},
+    "Text_Area": {"type": "textarea"},
+    "Long_Text_Area": {"type": "textarea", "length": LONG_TEXT_LENGTH, "filterable": False},
+    "Email": {"type": "email", "length": 80},
+    "Phone": {"type": "phone", "length": 40},
+    "URL": {"type": "url"},
+    "Whole_Number": {"type": "int", "digits": 9},
+    "Lookup": {"type": "reference", "referenceTo": "User"},
+    "Encrypted_Text": {"type": "encryptedstring", "length": 175, "filterable": False},
+    "External_Key": {"type": "string", "externalId": True, "unique": True},
+    "Formula_Text": {"type": "string", "length": 1300, "calculated": True, "calculatedFormula": "UPPER(Name)"},
+    "Formula_Number": {"type": "double", "calculated": True, "calculatedFormula": "1 + 1"},
+}
 
 
 def history_object(name: str, tracked_parent: ObjectType) -> ObjectType:

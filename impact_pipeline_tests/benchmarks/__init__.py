@@ -1,0 +1,1 @@
+"""Measurements, each run by hand: what they print is a fact about a machine and no test."""
