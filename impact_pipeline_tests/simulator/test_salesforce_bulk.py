@@ -10,6 +10,7 @@ import requests
 
 from impact_pipeline.simulator.salesforce import parse_field
 from impact_pipeline_tests.simulator.orgs import (
+    DEAL,
     LEAD,
     a_deal,
     a_lead,
@@ -111,6 +112,25 @@ def test_a_result_is_that_of_the_jobs_creation(client):
     update(client.org, "Lead", LEAD, Company="Changed meanwhile")
 
     assert rows(client.get(f"jobs/query/{job}/results"))[1] == ["Hatfan"]
+
+
+def test_a_later_job_shows_what_has_changed_since_an_earlier_one(client):
+    """Lines are printed once for each state of a record, and what is printed may depend on more than the record."""
+    account = create(client.org, "Account", Name="Hatfan")
+    a_deal(client.org, AccountId=account)
+    a_deal(client.org, None, Name="Other", AccountId=account)
+    own, of_parent = "SELECT Name, Amount FROM Opportunity", "SELECT Name, Account.Name FROM Opportunity"
+    before = [rows(results(client, soql))[1:] for soql in (own, of_parent)]
+
+    update(client.org, "Opportunity", DEAL, Name="Renamed")
+    update(client.org, "Account", account, Name="Hatfan Inc.")
+    after = [rows(results(client, soql))[1:] for soql in (own, of_parent)]
+
+    assert before == [
+        [["Hatfan - GTX Pro", "100.0"], ["Other", "100.0"]],
+        [["Hatfan - GTX Pro", "Hatfan"], ["Other", "Hatfan"]],
+    ]
+    assert after == [[["Renamed", "100.0"], ["Other", "100.0"]], [["Renamed", "Hatfan Inc."], ["Other", "Hatfan Inc."]]]
 
 
 def test_query_all_includes_deleted_rows(client):

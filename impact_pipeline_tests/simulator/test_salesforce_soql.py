@@ -80,6 +80,23 @@ def test_conditions_and_order(org, where, expected):
     assert names(org, where) == expected
 
 
+@given(edits=st.lists(st.integers(0, 7), max_size=12))
+def test_rows_in_the_order_of_an_index_come_as_a_sort_would_bring_them(edits):
+    org = an_org()
+    ids = [create(org, "Account", Name=str(number)) for number in range(8)]
+    for which in edits:
+        later(org, seconds=which % 2)
+        update(org, "Account", ids[which], Site="x")
+    window = "SystemModstamp >= 2026-11-20T10:00:01Z"
+
+    order = "ORDER BY SystemModstamp, Id"
+
+    indexed = list(ask(org, f"SELECT Id FROM Account WHERE {window} {order}").rows)
+    scanned = list(ask(org, f"SELECT Id FROM Account WHERE NOT (NOT ({window})) {order}").rows)
+
+    assert indexed == scanned == sorted(scanned, key=lambda row: (row["SystemModstamp"], row["Id"]))
+
+
 def test_query_all_shows_deleted_rows_too(org):
     assert names(org, "WHERE Amount = 5") == []
     assert names(org, "WHERE Amount = 5", with_deleted=True) == ["gone"]

@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from impact_pipeline.simulator.salesforce import rest, soql
-from impact_pipeline.simulator.salesforce.query import Found, run
-from impact_pipeline.simulator.salesforce.render import DELIMITERS, LINE_ENDINGS, csv_page
+from impact_pipeline.simulator.salesforce.query import run
+from impact_pipeline.simulator.salesforce.render import DELIMITERS, LINE_ENDINGS, csv_header
 from impact_pipeline.simulator.salesforce.soql import Query, SoqlError
 from impact_pipeline.simulator.salesforce.values import COMPOUND_TYPES, moment_text
-from impact_pipeline.simulator.salesforce.wire import CSV, ApiError, Call, Reply, json_reply, text_reply
+from impact_pipeline.simulator.salesforce.wire import CSV, ApiError, Call, Reply, json_reply
 
 if TYPE_CHECKING:
     from impact_pipeline.simulator.salesforce.site import Endpoint, SalesforceSite
@@ -27,8 +27,9 @@ UNSUPPORTED_TYPES = COMPOUND_TYPES | {"base64", "complexvalue", "json"}
 @dataclass
 class Job:
     """
-    One query job. `found` holds the result as of creation; None: the query failed, `message` says why. A job tells
-    `UploadComplete` when created and is done by the first look at its state, unless a fault keeps it at work.
+    One query job. `lines` holds the result as of creation in CSV, below `header`; None: the query failed, `message`
+    says why. A job tells `UploadComplete` when created and is done by the first look at its state, unless a fault
+    keeps it at work.
     """
 
     id: str
@@ -39,7 +40,8 @@ class Job:
     api_version: str
     delimiter: str
     line_ending: str
-    found: Found | None
+    header: bytes = b""
+    lines: list[bytes] | None = None
     state: str = "UploadComplete"
     message: str | None = None
 
@@ -61,10 +63,9 @@ class Job:
         }
 
     def status(self) -> dict[str, Any]:
-        done = self.state == "JobComplete" and self.found is not None
         shown = self.described() | {
             "jobType": "V2Query",
-            "numberRecordsProcessed": self.found.total if done and self.found else 0,
+            "numberRecordsProcessed": len(self.lines) if self.state == "JobComplete" and self.lines else 0,
             "retries": 0,
             "totalProcessingTime": 0,
             "isPkChunkingSupported": True,
@@ -87,12 +88,14 @@ def create(site: "SalesforceSite", call: Call, at: "Endpoint") -> Reply:
     kind = site.org.visible_types().get(query.sobject.lower())
     if kind is None or not kind.bulk:
         raise ApiError(400, "INVALIDENTITY", f"Entity '{query.sobject}' is not supported by the Bulk API")
-    found, message = None, None
+    header, lines, message = b"", None, None
     try:
         rest.refuse_too_large(site, query, at.line)
         found = run(site.org, query, with_deleted=body["operation"] == "queryAll")
         if any(column.field.type in UNSUPPORTED_TYPES for column in found.columns):
             raise ApiError(400, "API_ERROR", "Selecting compound data not supported in Bulk Query")
+        header = csv_header(found, DELIMITERS[delimiter])
+        lines = site.csv_lines.of(site.org, found, DELIMITERS[delimiter])
     except SoqlError as error:
         message = f"{error.code}: {error.message}"
     job = Job(
@@ -104,7 +107,8 @@ def create(site: "SalesforceSite", call: Call, at: "Endpoint") -> Reply:
         api_version=at.version,
         delimiter=delimiter,
         line_ending=line_ending,
-        found=found,
+        header=header,
+        lines=lines,
         message=message,
     )
     site.jobs[job.id] = job
@@ -126,7 +130,7 @@ def _parsed(text: str) -> Query:
 def status(site: "SalesforceSite", call: Call, at: "Endpoint") -> Reply:
     job = _job(site, at)
     if job.state not in FINAL_STATES:
-        job.state = "JobComplete" if job.found is not None else "Failed"
+        job.state = "JobComplete" if job.lines is not None else "Failed"
         for parameters in site.faults.take("job", at.line):
             job.state = str(parameters["state"])
             job.message = parameters.get("message", job.message)
@@ -134,21 +138,19 @@ def status(site: "SalesforceSite", call: Call, at: "Endpoint") -> Reply:
 
 
 def results(site: "SalesforceSite", call: Call, at: "Endpoint") -> Reply:
-    job, found = _finished(site, at)
+    job, lines = _finished(site, at)
     start, size = _start(call.params.get("locator")), _page_rows(call)
     headerless = False
     for parameters in site.faults.take("page", at.line):
         size = min(size, int(parameters.get("rows", size)))
         headerless = bool(parameters.get("headerless", headerless))
-    rows = found.rows[start : start + size]
     ending = LINE_ENDINGS[job.line_ending]
-    text = csv_page(site.org, found, rows, delimiter=DELIMITERS[job.delimiter], line_ending=ending)
-    if headerless and start:
-        text = text.partition(ending)[2]
-    reply = text_reply(text, content_type=CSV)
-    end = start + len(rows)
-    reply.headers["Sforce-Locator"] = _locator(end) if end < len(found.rows) else "null"
-    reply.headers["Sforce-NumberOfRecords"] = str(len(rows))
+    shown = lines[start : start + size]
+    page = shown if headerless and start else [job.header, *shown]
+    reply = Reply(body=ending.join([*page, b""]), content_type=CSV)
+    end = start + len(shown)
+    reply.headers["Sforce-Locator"] = _locator(end) if end < len(lines) else "null"
+    reply.headers["Sforce-NumberOfRecords"] = str(len(shown))
     return reply
 
 
@@ -156,13 +158,13 @@ def result_pages(site: "SalesforceSite", call: Call, at: "Endpoint") -> Reply:
     """Up to five links at a time, to be read in parallel."""
     if float(at.version) < RESULT_PAGES_SINCE:
         raise ApiError(404, "NOT_FOUND", "The requested resource does not exist")
-    job, found = _finished(site, at)
+    job, lines = _finished(site, at)
     start, size = _start(call.params.get("locator")), _page_rows(call)
     link, following = "resultUrl", "nextRecordsUrl"
     for parameters in site.faults.take("page", at.line, lambda parameters: "link" in parameters):
         link, following = str(parameters["link"]), str(parameters["next"])
     base = f"/services/data/v{at.version}/jobs/query/{job.id}"
-    starts = list(range(start, max(len(found.rows), 1), size))
+    starts = list(range(start, max(len(lines), 1), size))
     shown: dict[str, Any] = {
         "resultPages": [
             {link: f"{base}/results?locator={_locator(place)}&maxRecords={size}"} for place in starts[:LINKS_PER_ANSWER]
@@ -205,13 +207,13 @@ def _job(site: "SalesforceSite", at: "Endpoint") -> Job:
     return job
 
 
-def _finished(site: "SalesforceSite", at: "Endpoint") -> tuple[Job, Found]:
+def _finished(site: "SalesforceSite", at: "Endpoint") -> tuple[Job, list[bytes]]:
     job = _job(site, at)
     if job.api_version != at.version:
         raise ApiError(409, "API_VERSION_MISMATCH", f"the job was created with version {job.api_version}; use that one")
-    if job.state != "JobComplete" or job.found is None:
+    if job.state != "JobComplete" or job.lines is None:
         raise ApiError(400, "INVALIDJOBSTATE", f"the job is {job.state}; it has no results")
-    return job, job.found
+    return job, job.lines
 
 
 def _page_rows(call: Call) -> int:

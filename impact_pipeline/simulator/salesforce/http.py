@@ -2,7 +2,9 @@
 
 import asyncio
 import gzip
+import hashlib
 import logging
+import threading
 from urllib.parse import quote
 
 from starlette.applications import Starlette
@@ -17,11 +19,12 @@ from impact_pipeline.simulator.salesforce.faults import SalesforceFaults
 from impact_pipeline.simulator.salesforce.oauth import Credentials
 from impact_pipeline.simulator.salesforce.org import Org
 from impact_pipeline.simulator.salesforce.site import SalesforceSite
-from impact_pipeline.simulator.salesforce.wire import Call, Reply
+from impact_pipeline.simulator.salesforce.wire import CSV, Call, Reply
 from impact_pipeline.simulator.timeline import Timeline
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 GZIP_LEVEL = 1
+KEPT_BYTES = 1 << 28
 
 
 def salesforce_app(
@@ -36,11 +39,11 @@ def salesforce_app(
     Args:
         timeline: played when somebody moves the clock over HTTP.
     """
-    site = SalesforceSite(org, credentials, faults, timeline)
+    site, pages = SalesforceSite(org, credentials, faults, timeline), _CompressedPages()
 
     async def endpoint(request: Request) -> Response:
         call = _call(request, await request.body())
-        reply = await run_in_threadpool(_finished, site, call)
+        reply = await run_in_threadpool(_finished, site, call, pages)
         if reply.delay_seconds:
             await asyncio.sleep(reply.delay_seconds)
         if reply.cut_at is not None:
@@ -68,14 +71,37 @@ def _call(request: Request, body: bytes) -> Call:
     )
 
 
-def _finished(site: SalesforceSite, call: Call) -> Reply:
+def _finished(site: SalesforceSite, call: Call, pages: "_CompressedPages") -> Reply:
     """The answer, compressed if the client asked for it; a body that will be cut is left as it is."""
     reply = site.answer(call)
     if "gzip" in call.headers.get("accept-encoding", "") and reply.body and reply.cut_at is None:
-        reply.body = gzip.compress(reply.body, GZIP_LEVEL, mtime=0)
+        reply.body = pages.of(reply.body) if reply.content_type == CSV else _compressed(reply.body)
         reply.headers["Content-Encoding"] = "gzip"
         reply.headers["Vary"] = "Accept-Encoding"
     return reply
+
+
+def _compressed(body: bytes) -> bytes:
+    return gzip.compress(body, GZIP_LEVEL, mtime=0)
+
+
+class _CompressedPages:
+    """The pages of Bulk results that were compressed last: they are large, and read again and again."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: dict[bytes, bytes] = {}
+
+    def of(self, body: bytes) -> bytes:
+        digest = hashlib.blake2b(body, digest_size=16).digest()
+        with self._lock:
+            page = self._known.pop(digest, None)
+        page = page or _compressed(body)
+        with self._lock:
+            self._known[digest] = page
+            while len(self._known) > 1 and sum(map(len, self._known.values())) > KEPT_BYTES:
+                del self._known[next(iter(self._known))]
+        return page
 
 
 def _response(reply: Reply) -> Response:

@@ -3,7 +3,7 @@
 import csv
 import gzip
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -137,20 +137,27 @@ def _records(path: Path, fields: Mapping[str, Field]) -> Iterator[Record]:
         reader = csv.reader(lines)
         names = next(reader, [])
         columns = [(place, name, fields[name].type) for place, name in enumerate(names) if name in fields]
-        readers = [(place, name, reader_of(type_name)) for place, name, type_name in columns]
-        known: dict[Value, Value] = {}
+        kept = [(place, name, _Kept(reader_of(type_name))) for place, name, type_name in columns]
         for row in reader:
             if len(row) != len(names):
                 raise ValueError(f"{path}, line {reader.line_num}: {len(row)} values for {len(names)} columns.")
             try:
-                # Nulls are left out and equal texts kept once, or a large org would not fit into memory.
-                yield {
-                    name: known.setdefault(value, value) if isinstance(value, str) else value
-                    for place, name, read in readers
-                    if (value := read(row[place])) is not None
-                }
+                # Nulls are left out, or a large org would not fit into memory.
+                yield {name: value for place, name, values in kept if (value := values[row[place]]) is not None}
             except ValueError as error:
                 raise ValueError(_misfit(path, reader.line_num, columns, row)) from error
+
+
+class _Kept(dict[str, Value]):
+    """A column's texts and what they are kept as: each is read once, and equal ones take their memory once."""
+
+    def __init__(self, read: Callable[[object], Value]) -> None:
+        super().__init__()
+        self._read = read
+
+    def __missing__(self, text: str) -> Value:
+        value = self[text] = self._read(text)
+        return value
 
 
 def _misfit(path: Path, line: int, columns: list[tuple[int, str, str]], row: list[str]) -> str:

@@ -16,6 +16,7 @@ from impact_pipeline.simulator.salesforce.soql import (
     Condition,
     Literal,
     Logical,
+    Order,
     Path,
     Query,
     SemiJoin,
@@ -89,7 +90,7 @@ class _Run:
             ]
         check_grouping(query)
         test = self._test(query.where) if query.where is not None else None
-        rows = self._candidates(query.where)
+        rows, already_by = self._candidates(query.where)
         if not self._with_deleted and "IsDeleted" in self._kind.fields:
             rows = [row for row in rows if not row.get("IsDeleted")]
         if self._org.hides_records:
@@ -107,8 +108,7 @@ class _Run:
                     "Aggregate query does not support queryMore(), use LIMIT to restrict the results to a single batch",
                 )
             return Found(kind=self._kind, columns=(), rows=(), groups=grouped, total=len(grouped))
-        for order in reversed(query.order_by):
-            rows = self._sorted(rows, self._names.reader(order.expression), order.descending, order.nulls_last)
+        rows = self._ordered(rows, already_by)
         if query.offset or query.limit is not None:
             rows = rows[query.offset :][: query.limit]
         return Found(kind=self._kind, columns=tuple(columns), rows=rows, groups=(), total=len(rows))
@@ -200,19 +200,19 @@ class _Run:
                 ) from None
         return literal.text
 
-    def _candidates(self, where: Condition | None) -> list[Record]:
-        """The rows that an index lets through, to be tested by the whole condition."""
+    def _candidates(self, where: Condition | None) -> tuple[list[Record], str | None]:
+        """The rows that an index lets through, to be tested by the whole condition, and the field that they follow."""
         table = self._org.table(self._kind.name)
         for item, values in self._keys(where):
             if item.type == "id":
-                return table.with_ids(str(value) for value in values)
+                return table.with_ids(str(value) for value in values), None
             if None not in values:
-                return table.with_values(item.name, values)
+                return table.with_values(item.name, values), None
         for name in SORTED_FIELDS:
             low, high = self._range(where, name)
             if low is not None or high is not None:
-                return table.between(name, low, high)
-        return list(table)
+                return table.between(name, low, high), name
+        return list(table), None
 
     def _keys(self, where: Condition | None) -> list[tuple[Field, Collection[Value]]]:
         """The own Id or lookup fields that every row must have one of the given values in."""
@@ -268,11 +268,24 @@ class _Run:
             return max(filter(None, lows), default=None), min(filter(None, highs), default=None)
         return None if None in lows else min(lows), None if None in highs else max(highs)
 
-    def _sorted(self, rows: list[Record], read: Reader, descending: bool, nulls_last: bool) -> list[Record]:
+    def _ordered(self, rows: list[Record], already_by: str | None) -> list[Record]:
+        """The rows in the query's order; those of an index follow its field, then the Id."""
+        orders = self._query.order_by
+        keys = [key_of(order.expression) for order in orders if not order.descending]
+        if already_by and len(keys) == len(orders) and keys in ([already_by.lower()], [already_by.lower(), "id"]):
+            return rows
+        for order in reversed(orders):
+            rows = self._sorted(rows, order)
+        return rows
+
+    def _sorted(self, rows: list[Record], order: Order) -> list[Record]:
+        read, is_id = self._names.reader(order.expression), self._names.type_of(order.expression) in ID_TYPES
         nulls = [row for row in rows if read(row) is None]
         valued = [row for row in rows if read(row) is not None] if nulls else rows
-        ordered = sorted(valued, key=lambda row: sort_key(read(row)), reverse=descending)
-        return ordered + nulls if nulls_last else nulls + ordered
+        # Upper and lower case are one in text, but not in Ids.
+        key: Callable[[Record], Any] = read if is_id else lambda row: sort_key(read(row))
+        ordered = sorted(valued, key=key, reverse=order.descending)
+        return ordered + nulls if order.nulls_last else nulls + ordered
 
 
 def _conjuncts(condition: Condition | None) -> list[Condition]:

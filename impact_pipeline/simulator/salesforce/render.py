@@ -11,7 +11,7 @@ from impact_pipeline.simulator.salesforce.schema import Field, ObjectType
 from impact_pipeline.simulator.salesforce.values import Record, Value, csv_texts, json_text, json_texts
 
 DELIMITERS = {"COMMA": ",", "TAB": "\t", "PIPE": "|", "SEMICOLON": ";", "CARET": "^", "BACKQUOTE": "`"}
-LINE_ENDINGS = {"LF": "\n", "CRLF": "\r\n"}
+LINE_ENDINGS = {"LF": b"\n", "CRLF": b"\r\n"}
 
 
 @dataclass
@@ -39,8 +39,36 @@ def record_json(org: Org, kind: ObjectType, record: Record, names: Sequence[str]
     return _texts(org, kind, node, [record], version)[0]
 
 
-def csv_page(org: Org, found: Found, rows: Sequence[Record], *, delimiter: str, line_ending: str) -> str:
-    """Header row and rows, each ended by the line ending."""
+class CsvLines:
+    """
+    The CSV lines of a job's rows. A line is printed once for each state of a record: a job over columns that an
+    earlier one had prints what has changed since.
+    """
+
+    def __init__(self) -> None:
+        self._printed: dict[object, dict[str, tuple[Record, bytes]]] = {}
+
+    def of(self, org: Org, found: Found, delimiter: str) -> list[bytes]:
+        """A line for each row, without a header and without line endings."""
+        if any(column.lookups for column in found.columns):
+            # A parent may change without the row.
+            return _csv_lines(org, found, found.rows, delimiter)
+        asked = (found.kind.name, tuple(column.field for column in found.columns), delimiter)
+        printed = self._printed.setdefault(asked, {})
+        ids = [str(row["Id"]) for row in found.rows]
+        known = [printed.get(record_id) for record_id in ids]
+        changed = [row for row, last in zip(found.rows, known, strict=True) if last is None or last[0] is not row]
+        for row, line in zip(changed, _csv_lines(org, found, changed, delimiter), strict=True):
+            printed[str(row["Id"])] = (row, line)
+        return [printed[record_id][1] for record_id in ids]
+
+
+def csv_header(found: Found, delimiter: str) -> bytes:
+    """The line that names the columns."""
+    return delimiter.join(f'"{column.name}"' for column in found.columns).encode()
+
+
+def _csv_lines(org: Org, found: Found, rows: Sequence[Record], delimiter: str) -> list[bytes]:
     columns: list[list[str]] = []
     parents: dict[tuple[str, ...], list[Record | None]] = {(): list(rows)}
     for column in found.columns:
@@ -51,9 +79,7 @@ def csv_page(org: Org, found: Found, rows: Sequence[Record], *, delimiter: str, 
         type_name, name = column.field.type, column.field.name
         shown = parents[column.relationships]
         columns.append(csv_texts(type_name, [None if row is None else row.get(name) for row in shown]))
-    header = delimiter.join(f'"{column.name}"' for column in found.columns)
-    lines = [header, *map(delimiter.join, zip(*columns, strict=True))]
-    return line_ending.join(lines) + line_ending
+    return [line.encode() for line in map(delimiter.join, zip(*columns, strict=True))]
 
 
 def _insert(node: _Node, column: Column) -> None:

@@ -19,6 +19,7 @@ from impact_pipeline.simulator.salesforce.edits import EditError
 from impact_pipeline.simulator.salesforce.faults import SalesforceFaults, fault_reply, spoil
 from impact_pipeline.simulator.salesforce.oauth import Credentials, Sessions
 from impact_pipeline.simulator.salesforce.org import Org
+from impact_pipeline.simulator.salesforce.render import CsvLines
 from impact_pipeline.simulator.salesforce.rest import Cursor
 from impact_pipeline.simulator.salesforce.values import full_id
 from impact_pipeline.simulator.salesforce.wire import HTML, ApiError, Call, Reply, json_reply, text_reply
@@ -196,6 +197,7 @@ class SalesforceSite:
         self.sessions = Sessions(org, credentials or Credentials())
         self.cursors: dict[str, Cursor] = {}
         self.jobs: dict[str, Job] = {}
+        self.csv_lines = CsvLines()
         self.requests: deque[LoggedRequest] = deque(maxlen=KEPT_REQUESTS)
         self.request_counts: Counter[str] = Counter()
         self._key_count = 0

@@ -31,11 +31,13 @@ def full_id(text: str) -> str:
         raise ValueError(f"{text!r} is not an Id: an Id has 15 or 18 letters and digits.")
     if len(text) == 18:
         return text
-    groups = (text[0:5], text[5:10], text[10:15])
-    return text + "".join(
-        SUFFIX_LETTERS[sum(1 << place for place, letter in enumerate(group) if "A" <= letter <= "Z")]
-        for group in groups
-    )
+    return text + _suffix_letter(text[0:5]) + _suffix_letter(text[5:10]) + _suffix_letter(text[10:15])
+
+
+@lru_cache(maxsize=65_536)
+def _suffix_letter(group: str) -> str:
+    """What stands for the capitals among five characters of an Id."""
+    return SUFFIX_LETTERS[sum(1 << place for place, letter in enumerate(group) if "A" <= letter <= "Z")]
 
 
 def moment_text(moment: datetime) -> str:
