@@ -118,7 +118,7 @@ def _metadata(report: CycleReport, name: str, row_count: int) -> dict[str, dg.Me
     added = sorted({field for window in windows for field in window.fields_added})
     if added:
         shown["fields added"] = dg.MetadataValue.text(", ".join(added))
-    if name in report.deletions_unknown:
-        until = report.deletions_unknown[name].isoformat()
-        shown["deletions unknown before"] = dg.MetadataValue.text(until)
+    swept = [window for window in windows if window.ids_missing is not None]
+    if swept:
+        shown["Ids missing in the sweep"] = dg.MetadataValue.int(sum(window.ids_missing or 0 for window in swept))
     return shown

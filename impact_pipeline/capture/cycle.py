@@ -5,6 +5,7 @@ A cycle that breaks off leaves whole windows behind; the next one goes on from t
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -14,21 +15,29 @@ import duckdb
 import tenacity
 
 from impact_pipeline.capture import tables
+from impact_pipeline.capture.deletions import deletion_log
 from impact_pipeline.capture.extraction import (
-    LANE,
     LEASE_SECONDS,
     CaptureBusy,
     CaptureOptions,
     Extraction,
     Run,
+    cycle_name,
 )
 from impact_pipeline.capture.fields import Description, description
+from impact_pipeline.capture.lines import lines_of
 from impact_pipeline.capture.objects import ObjectPlan, plan_objects
-from impact_pipeline.capture.progress import CapturedObject, Progress, begin_first_load, progress
+from impact_pipeline.capture.progress import (
+    CapturedObject,
+    Progress,
+    begin_first_load,
+    committed_results,
+    progress,
+)
 from impact_pipeline.capture.reading import Reader
-from impact_pipeline.capture.salesforce.client import SalesforceClient
+from impact_pipeline.capture.salesforce.bulk import Fetched
+from impact_pipeline.capture.salesforce.client import Deleted, SalesforceClient
 from impact_pipeline.capture.salesforce.errors import UnknownObject
-from impact_pipeline.capture.soql import datetime_literal
 from impact_pipeline.capture.staging import staging_folder
 from impact_pipeline.capture.windows import upper_bound
 from impact_pipeline.config.errors import ConfigError, Problem
@@ -36,6 +45,8 @@ from impact_pipeline.config.load import Config
 from impact_pipeline.warehouse import lease
 from impact_pipeline.warehouse.binding import bind
 from impact_pipeline.warehouse.connection import Warehouse
+
+LANE = "capture"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,14 +57,12 @@ class CycleReport:
     Args:
         captured: the rows of audit.extraction that it wrote, in order.
         absent: objects that nobody needs and the org doesn't show (field history that isn't switched on).
-        deletions_unknown: objects whose deletions before a time the log no longer tells.
     """
 
     cycle_id: str
     until: datetime
     captured: tuple[CapturedObject, ...]
     absent: tuple[str, ...]
-    deletions_unknown: Mapping[str, datetime]
 
     def of(self, object_name: str) -> list[CapturedObject]:
         """The windows of one object."""
@@ -66,6 +75,7 @@ def capture_cycle(
     config: Config,
     *,
     reread: Iterable[str] = (),
+    sweep: Iterable[str] = (),
     run_id: str,
     staging: Path,
     clock: Callable[[], datetime],
@@ -84,7 +94,9 @@ def capture_cycle(
             for name, about in config.objects.items()
             if about.declared.capture_filter is not None
         },
+        lines=config.lines(),
         reread=reread,
+        sweep=sweep,
         compared={
             name: config.watched_fields(name)
             for name, about in config.objects.items()
@@ -108,7 +120,9 @@ def capture_objects(
     *,
     optional: Iterable[str] = (),
     filters: Mapping[str, str] | None = None,
+    lines: Mapping[str, tuple[str, str]] | None = None,
     reread: Iterable[str] = (),
+    sweep: Iterable[str] = (),
     compared: Mapping[str, frozenset[str]] | None = None,
     dispensable: Mapping[str, Collection[str]] | None = None,
     run_id: str,
@@ -126,7 +140,9 @@ def capture_objects(
         wanted: object → names of fields and paths through references.
         optional: objects that may be absent from the org.
         filters: object → SOQL condition that its records have to meet, over fields that never change.
+        lines: object → (object of its lines, their field that refers to it); both are among the wanted.
         reread: objects to read in full besides, because formula fields move no stamp.
+        sweep: objects whose Ids are compared with Salesforce's besides.
         compared: object → fields whose changes count and that no full reading brings; formulas can't be among them.
         dispensable: object → paths that the org may do without; they are not reported as missing.
         staging: folder for the files on their way; what is in it is private and removed.
@@ -139,57 +155,85 @@ def capture_objects(
         ConfigError: a formula field is compared; nothing was read.
         SalesforceError: what was committed before stays, and the next cycle goes on there.
     """
-    options, due = options or CaptureOptions(), frozenset(reread)
-    with _lane(warehouse, run_id, clock, options.wait_seconds) as token, staging_folder(staging) as folder:
-        run = Run(
-            warehouse=warehouse,
-            run_id=run_id,
-            token=token,
-            reader=Reader(
-                client=client,
-                folder=folder,
-                notes=staging,
-                rows_per_piece=options.rows_per_piece,
-                bulk_from_rows=options.bulk_from_rows,
-                poll_seconds=options.poll_seconds,
-            ),
-            clock=clock,
-            options=options,
-            on_captured=on_captured,
-        )
-        started_at, calls = clock(), client.api_calls
+    options, due, swept = options or CaptureOptions(), frozenset(reread), frozenset(sweep)
+    with lane(warehouse, LANE, run_id, clock, options.wait_seconds) as token, staging_folder(staging, LANE) as folder:
+        calls_before = client.api_calls
         client.check_version()
         organization = client.organization()
         until = upper_bound(client.server_now, options.lag)
-        descriptions, absent = _describe(client, wanted, frozenset(optional))
-        plans = plan_objects({name: wanted[name] for name in wanted if name not in absent}, descriptions)
+        describe, absent = describe_all(client, wanted, frozenset(optional), readers=options.readers)
+        plans = plan_objects({name: wanted[name] for name in wanted if name not in absent}, describe)
         _refuse_formulas(plans, compared or {})
         plans = {name: _without(plan, (dispensable or {}).get(name, ())) for name, plan in plans.items()}
-        extraction = Extraction(
-            run=run,
-            cycle_id=datetime_literal(until),
-            until=until,
-            field_sets={},
-            filters=filters or {},
-            started_at=started_at,
-            calls_recorded=calls,
-        )
-        with run.transaction() as con:
+        with warehouse.transaction() as con:
             bind(con, organization.id, organization.is_sandbox, account_sid, campaign_id, clock())
-            reached, added = _prepare(con, extraction, plans)
-        for name, plan in plans.items():
-            extraction.read_new(plan, reached[name])
+            fetched = committed_results(con)
+            prepared = _prepare(con, plans, until=until, run_id=run_id, now=clock())
+        logs = _deletion_logs(client, plans, prepared.reached, until, options)
+        extraction = Extraction(
+            run=Run(
+                warehouse=warehouse,
+                run_id=run_id,
+                lane=LANE,
+                token=token,
+                reader=reader_of(client, folder, staging, options, fetched),
+                clock=clock,
+                options=options,
+                on_captured=on_captured,
+            ),
+            cycle_id=cycle_name(until),
+            until=until,
+            field_sets=prepared.field_sets,
+            filters=filters or {},
+            reached=prepared.reached,
+            first_version=prepared.first_version,
+            calls_before=client.api_calls - calls_before,
+        )
+        extraction.read_new(plans, logs)
+        extraction.prove_deletions(plans)
+        for pair in lines_of(plans, lines or {}):
+            extraction.read_lines(pair, plans)
         # What is new comes first: a full reading may spend the rest of the day's requests.
         for name, plan in plans.items():
-            if name in added or name in due:
-                extraction.read_in_full(plan, added.get(name, ()))
-    return CycleReport(
-        cycle_id=extraction.cycle_id,
-        until=until,
-        captured=tuple(extraction.captured),
-        absent=absent,
-        deletions_unknown=extraction.deletions_unknown,
+            if name in prepared.added or name in due:
+                extraction.read_in_full(plan, prepared.added.get(name, ()))
+        unlogged = {name for name, log in logs.items() if log is None}
+        extraction.sweep([plan for name, plan in plans.items() if name in swept | unlogged], plans)
+    return CycleReport(cycle_id=extraction.cycle_id, until=until, captured=tuple(extraction.captured), absent=absent)
+
+
+def reader_of(
+    client: SalesforceClient, folder: Path, notes: Path, options: CaptureOptions, fetched: Mapping[str, Fetched]
+) -> Reader:
+    """A reader with a run's options; `notes` is where bulk jobs are remembered."""
+    return Reader(
+        client=client,
+        folder=folder,
+        notes=notes,
+        fetched=fetched,
+        rows_per_piece=options.rows_per_piece,
+        bulk_from_rows=options.bulk_from_rows,
+        rows_per_job=options.rows_per_job,
+        poll_seconds=options.poll_seconds,
     )
+
+
+def _deletion_logs(
+    client: SalesforceClient,
+    plans: Mapping[str, ObjectPlan],
+    reached: Mapping[str, Progress],
+    until: datetime,
+    options: CaptureOptions,
+) -> dict[str, Deleted | None]:
+    """The log of deletions of each object that has one, from where the last question ended."""
+    asked = [name for name, plan in plans.items() if plan.description.tells_deletes]
+
+    def ask(name: str) -> Deleted | None:
+        start = reached[name].latest_date_covered or reached[name].first_until - options.overlap
+        return deletion_log(client, plans[name], start, until)
+
+    with ThreadPoolExecutor(max_workers=options.readers) as pool:
+        return dict(zip(asked, pool.map(ask, asked), strict=True))
 
 
 def _refuse_formulas(plans: Mapping[str, ObjectPlan], compared: Mapping[str, frozenset[str]]) -> None:
@@ -214,58 +258,76 @@ def _without(plan: ObjectPlan, dispensable: Collection[str]) -> ObjectPlan:
     return replace(plan, missing=tuple(path for path in plan.missing if path not in dispensable))
 
 
-def _describe(
-    client: SalesforceClient, wanted: Iterable[str], optional: frozenset[str]
+def describe_all(
+    client: SalesforceClient, wanted: Iterable[str], optional: frozenset[str], *, readers: int
 ) -> tuple[Callable[[str], Description], tuple[str, ...]]:
     """A function that describes each object once, and the optional objects that the org doesn't show."""
-    known: dict[str, Description] = {}
-    absent = []
+    names = list(wanted)
+
+    def ask(name: str) -> Description | None:
+        try:
+            return description(client.describe(name))
+        except UnknownObject:
+            if name not in optional:
+                raise
+            return None
+
+    with ThreadPoolExecutor(max_workers=readers) as pool:
+        answers = dict(zip(names, pool.map(ask, names), strict=True))
+    known = {name: about for name, about in answers.items() if about is not None}
 
     def describe(object_name: str) -> Description:
         if object_name not in known:
             known[object_name] = description(client.describe(object_name))
         return known[object_name]
 
-    for name in wanted:
-        try:
-            describe(name)
-        except UnknownObject:
-            if name not in optional:
-                raise
-            absent.append(name)
-    return describe, tuple(absent)
+    return describe, tuple(name for name in names if name not in known)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Prepared:
+    """
+    The tables fit the plans.
+
+    Args:
+        added: object → fields that it has to be read in full for.
+        first_version: the newest version before the cycle.
+    """
+
+    field_sets: dict[str, int]
+    reached: dict[str, Progress]
+    added: dict[str, tuple[str, ...]]
+    first_version: int
 
 
 def _prepare(
-    con: duckdb.DuckDBPyConnection, extraction: Extraction, plans: Mapping[str, ObjectPlan]
-) -> tuple[dict[str, Progress], dict[str, tuple[str, ...]]]:
-    """Make the tables fit; how far each object has been read, and the fields that it has to be read in full for."""
-    reached = progress(con)
+    con: duckdb.DuckDBPyConnection, plans: Mapping[str, ObjectPlan], *, until: datetime, run_id: str, now: datetime
+) -> _Prepared:
+    reached, field_sets = progress(con), {}
     added = {}
     for name, plan in plans.items():
-        extraction.field_sets[name] = tables.prepare(con, plan, now=extraction.until)
+        field_sets[name] = tables.prepare(con, plan, now=until)
         if name not in reached:
             reached[name] = begin_first_load(
-                con,
-                name,
-                plan.field_names,
-                cycle_id=extraction.cycle_id,
-                until=extraction.until,
-                run_id=extraction.run.run_id,
-                now=extraction.run.clock(),
+                con, name, plan.field_names, cycle_id=cycle_name(until), until=until, run_id=run_id, now=now
             )
         captured = set(plan.field_names)
         new = captured - reached[name].fields_covered | captured & tables.returned_fields(con, name)
         if new:
             added[name] = tuple(sorted(new))
-    return reached, added
+    first_version = tables.newest_version(con, plans)
+    return _Prepared(field_sets=field_sets, reached=reached, added=added, first_version=first_version)
 
 
 @contextmanager
-def _lane(warehouse: Warehouse, run_id: str, clock: Callable[[], datetime], wait_seconds: float) -> Iterator[int]:
+def lane(
+    warehouse: Warehouse, name: str, run_id: str, clock: Callable[[], datetime], wait_seconds: float
+) -> Iterator[int]:
+    """Hold a lane, and the token of its lease; raises CaptureBusy after `wait_seconds`."""
+
     def acquire() -> int:
         with warehouse.transaction() as con:
-            token = lease.acquire(con, LANE, run_id, clock(), LEASE_SECONDS)
+            token = lease.acquire(con, name, run_id, clock(), LEASE_SECONDS)
         if token is None:
             raise CaptureBusy(
                 f"Another run captured all the {wait_seconds:.0f} s that this one waited. Let it end, or stop it."
@@ -282,4 +344,4 @@ def _lane(warehouse: Warehouse, run_id: str, clock: Callable[[], datetime], wait
         yield token
     finally:
         with warehouse.transaction() as con:
-            lease.release(con, LANE, run_id, token)
+            lease.release(con, name, run_id, token)

@@ -5,7 +5,7 @@ A row that equals the current one in every captured field writes nothing. Text s
 type that describe names is an error, never a null.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -101,8 +101,8 @@ def load_rows(
     return _replace_current(con, plan, types, newest)
 
 
-def unproven_deletions(con: duckdb.DuckDBPyConnection, object_name: str, ids: Sequence[str]) -> list[str]:
-    """Of the Ids that the log of deletions names, those that raw.<Object> holds as living."""
+def living(con: duckdb.DuckDBPyConnection, object_name: str, ids: Collection[str]) -> list[str]:
+    """Of these Ids those that raw.<Object> holds as living, sorted; of 15 or 18 characters."""
     rows = con.execute(
         f'select "Id" from {table(object_name)} where not "_is_deleted" and "Id" in (select unnest($ids)) order by 1',
         {"ids": salesforce_ids(con, ids)},
@@ -110,27 +110,53 @@ def unproven_deletions(con: duckdb.DuckDBPyConnection, object_name: str, ids: Se
     return [record_id for (record_id,) in rows]
 
 
-def salesforce_ids(con: duckdb.DuckDBPyConnection, ids: Sequence[str]) -> list[str]:
+def salesforce_ids(con: duckdb.DuckDBPyConnection, ids: Collection[str]) -> list[str]:
     """The Ids in their form of 18 characters, in the same order."""
     con.execute(_ID_MACRO)
     rows = con.execute("select salesforce_id(id) from (select unnest($ids) as id)", {"ids": list(ids)}).fetchall()
     return [record_id for (record_id,) in rows]
 
 
-def mark_deleted(con: duckdb.DuckDBPyConnection, plan: ObjectPlan, ids: Sequence[str], context: LoadContext) -> int:
-    """Mark records as deleted because getDeleted proves it; how many were not known to be."""
+def staged_ids(con: duckdb.DuckDBPyConnection, staged: Sequence[StagedRows], plan: ObjectPlan) -> None:
+    """Put staged rows into temp table capture_text as they came, for a comparison of Ids."""
+    con.execute(_ID_MACRO)
+    _read_text(con, staged, plan)
+
+
+def mark_gone(
+    con: duckdb.DuckDBPyConnection,
+    plan: ObjectPlan,
+    ids: Collection[str],
+    context: LoadContext,
+    *,
+    how: str,
+    is_deleted: bool,
+) -> int:
+    """
+    Write a version of each living record that is gone; how many that made.
+
+    Args:
+        how: what tells it, for _deleted_how.
+        is_deleted: False where it isn't proven.
+    """
     if not ids:
         return 0
     types = column_types(con, plan.name)
     newest = _newest_version(con, plan)
     con.execute(
-        sql_file(__file__, "load_deleted.sql").format(
+        sql_file(__file__, "load_gone.sql").format(
             version_table=version_table(plan.name),
             table=table(plan.name),
             columns=_columns(types),
             values=_list([f"o.{_q(name)}" for name in types]),
         ),
-        {"ids": list(ids), "captured_at": context.captured_at, "cycle_id": context.cycle_id},
+        {
+            "ids": list(ids),
+            "how": how,
+            "is_deleted": is_deleted,
+            "captured_at": context.captured_at,
+            "cycle_id": context.cycle_id,
+        },
     )
     return _replace_current(con, plan, types, newest)
 

@@ -22,6 +22,7 @@ select * exclude (previous_version_id),
          where o."Id" is null
             or ((n.{stamp} < o.{stamp}) is not true
                 and (n."_is_deleted" is distinct from o."_is_deleted"
+                     or o."_deleted_how" is not null and not o."_is_deleted"
                      or list_contains($growing, o."_fields")
                      or {differs}))
          order by n.{stamp}, n."Id")

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 import duckdb
 
+from impact_pipeline.capture.salesforce.bulk import Fetched
 from impact_pipeline.warehouse.sql import sql_file
 
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
@@ -18,7 +19,15 @@ BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, kw_only=True)
 class CapturedObject:
-    """One row of audit.extraction: one window of one object, committed. All times UTC."""
+    """
+    One row of audit.extraction: what was read of one object and committed. All times UTC.
+
+    Args:
+        ids_missing: of a sweep: living records that Salesforce did not list.
+        is_plausible: of a sweep: False where it misses so many that a permission was probably lost.
+        sums_differ: of lines: records whose amount is not the sum of their lines, after all were read again.
+        bulk_job: the bulk job of the rows, and in `bulk_locator` where its next page is.
+    """
 
     cycle_id: str
     object: str
@@ -40,6 +49,11 @@ class CapturedObject:
     run_id: str
     started_at: datetime
     finished_at: datetime
+    ids_missing: int | None = None
+    is_plausible: bool | None = None
+    sums_differ: int | None = None
+    bulk_job: str | None = None
+    bulk_locator: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +90,12 @@ def progress(con: duckdb.DuckDBPyConnection) -> dict[str, Progress]:
         )
         for name, cursor, first_until, covered, fields in rows
     }
+
+
+def committed_results(con: duckdb.DuckDBPyConnection) -> dict[str, Fetched]:
+    """Bulk job → how much of its result has been committed, for the newest job of each object."""
+    rows = con.execute(sql_file(__file__, "fetched.sql")).fetchall()
+    return {job: Fetched(job_id=job, locator=locator, rows=int(count)) for job, locator, count in rows}
 
 
 def begin_first_load(

@@ -1,57 +1,120 @@
 """
-One query → staged files, in pieces that can be committed one after the other.
+One question → staged files, in pieces that can be committed one after the other.
 
 By REST the rows come in the order of the cursor field. So a piece that ends at some stamp has all that was stamped
 before it, and its last stamp is an honest cursor: a reading that breaks off goes on there. A bulk job has no order; it
-moves the cursor only at its end, and a run that was killed finds the job again.
+moves the cursor only at its end, and a run that was killed finds the job again and goes on at the page that it lacks.
+
+What Salesforce finds too long is cut in two by the stamp, and what it finds too wide is read in parts of its columns.
 """
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import closing, suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from impact_pipeline.capture.columns import whole_rows
 from impact_pipeline.capture.objects import ObjectPlan
-from impact_pipeline.capture.salesforce.bulk import BulkQuery
+from impact_pipeline.capture.salesforce.bulk import PAGE_ROWS, BulkNote, BulkQuery, Fetched, read_note
 from impact_pipeline.capture.salesforce.client import Page, SalesforceClient
-from impact_pipeline.capture.salesforce.errors import BulkFailed, BulkRefused, LocatorLost, TooLarge
-from impact_pipeline.capture.soql import fits_url, groups_of_ids, one_of, select
-from impact_pipeline.capture.staging import StagedRows, stage_rows
+from impact_pipeline.capture.salesforce.errors import BulkFailed, BulkRefused, LocatorLost, TooLarge, TooWide
+from impact_pipeline.capture.soql import datetime_literal, fits_url, groups_of_ids, one_of, select
+from impact_pipeline.capture.staging import RowFile, StagedRows
+from impact_pipeline.capture.windows import whole_second
 
 ROWS_PER_PIECE = 50_000
 # By REST a page of 2,000 rows is a request; a job is half a dozen, whatever its size.
 BULK_FROM_ROWS = 20_000
+# A job that fails is begun anew, so it should not be the work of a day.
+ROWS_PER_JOB = 5_000_000
+# So many values fit a page of a bulk job: wide rows make shorter pages.
+VALUES_PER_PAGE = 10_000_000
+# Where a query is too long for a URL, up to so many rows are read in parts of their columns rather than by a job.
+CHUNKED_ROWS = 300
+# How often a query whose pages don't add up is asked again before that is an error.
+QUERY_ATTEMPTS = 4
+
+
+def _nothing() -> None:
+    """What is to be done after most pieces."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """
+    Which records of an object are wanted, those in the Recycle Bin included.
+
+    Args:
+        conditions: in SOQL, besides the bounds.
+        after: lower bound of the cursor field, included; None: from the beginning.
+        before: upper bound, excluded; None: none.
+        until: what is stamped later than this may show up anywhere; no piece reaches beyond it.
+        label: tells bulk jobs of one object apart.
+        way: rest or bulk, where only one of them is left; None: by size.
+    """
+
+    plan: ObjectPlan
+    until: datetime
+    label: str = ""
+    way: str | None = None
+    conditions: tuple[str, ...] = ()
+    after: datetime | None = None
+    before: datetime | None = None
+
+    @property
+    def all_conditions(self) -> list[str]:
+        bounds = ((">=", self.after), ("<", self.before))
+        cursor = self.plan.description.cursor_field
+        return [
+            *self.conditions,
+            *(f"{cursor} {sign} {datetime_literal(moment)}" for sign, moment in bounds if moment is not None),
+        ]
+
+    def soql(self, *, ordered: bool, fields: Sequence[str] | None = None) -> str:
+        """The query; without an order Salesforce can cut a bulk job into parts that run side by side."""
+        return select(
+            self.plan.name,
+            self.plan.field_names if fields is None else fields,
+            conditions=self.all_conditions,
+            order_by=(self.plan.description.cursor_field, "Id") if ordered else (),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Piece:
     """
-    Rows of a query that can be committed together.
+    Rows of a question that can be committed together.
 
     Args:
-        reached: everything before this stamp has been read; None where only the end of the query is a bound.
-        is_last: the query is answered in full.
-        deleted: Ids of the rows that say of themselves that they are deleted, as far as that was looked at.
+        is_last: the question is answered in full.
+        reached: everything before this stamp has been read; None where only the end of the question is a bound.
+        ids: of the records, where they were asked for by Id.
+        fetched: how far the bulk job is then committed.
+        done: called once the piece is committed.
     """
 
-    staged: StagedRows
+    staged: tuple[StagedRows, ...]
     method: str
     is_last: bool
     reached: datetime | None = None
-    deleted: frozenset[str] = frozenset()
+    ids: frozenset[str] = frozenset()
+    fetched: Fetched | None = None
+    done: Callable[[], None] = _nothing
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reader:
     """
-    Reads whole queries of any size.
+    Answers questions of any size. May be shared between threads.
 
     Args:
         folder: private, for the files.
         notes: folder where bulk jobs are remembered for a later run.
+        fetched: job id → how far an earlier run committed it.
         rows_per_piece: by REST; a bulk job's pages are pieces as they are.
         bulk_from_rows: a query of at least so many rows becomes a bulk job.
         poll_seconds: first pause between two looks at a bulk job.
@@ -60,85 +123,180 @@ class Reader:
     client: SalesforceClient
     folder: Path
     notes: Path
+    fetched: Mapping[str, Fetched] = field(default_factory=dict)
     rows_per_piece: int = ROWS_PER_PIECE
     bulk_from_rows: int = BULK_FROM_ROWS
-    poll_seconds: float = 2.0
+    rows_per_job: int = ROWS_PER_JOB
+    poll_seconds: float = 1.0
 
-    def pieces(self, plan: ObjectPlan, conditions: Sequence[str], *, until: datetime) -> Generator[Piece]:
+    def pieces(self, question: Question) -> Generator[Piece]:
         """
-        The rows that meet the conditions, the records in the Recycle Bin included; the last piece may be empty.
+        The records that are asked for; the last piece may be empty.
 
         Raises:
-            LocatorLost: records are missing from the pages. Pieces handed out before are good nevertheless.
+            LocatorLost: records are missing from the pages, however often we ask. Pieces handed out are good.
+            TooLarge: Salesforce doesn't answer, however short the window.
         """
-        ordered = select(
-            plan.name, plan.field_names, conditions=conditions, order_by=(plan.description.cursor_field, "Id")
-        )
-        pages = None
-        with suppress(TooLarge):
-            if fits_url(ordered, self.client.domain_url):
-                pages = self.client.query_pages(ordered, include_deleted=True)
-                first = next(pages)
-                if first.total < self.bulk_from_rows:
-                    yield from self._by_rest(plan, chain((first,), pages), until)
-                    return
-        try:
-            # Without an order Salesforce can cut the job into parts that run side by side.
-            yield from self._by_bulk(plan, select(plan.name, plan.field_names, conditions=conditions))
-        except (BulkRefused, BulkFailed):
-            if pages is None:
-                raise
-            yield from self._by_rest(plan, self.client.query_pages(ordered, include_deleted=True), until)
+        open_questions, failures = [question], 0
+        while open_questions:
+            asked = open_questions.pop()
+            try:
+                for piece in self._answer(asked):
+                    ends = piece.is_last
+                    if ends and open_questions:
+                        # The part is read in full, so its bound is reached, whatever the order of its rows.
+                        piece = replace(piece, is_last=False, reached=asked.before)
+                    elif piece.reached is not None:
+                        asked = replace(asked, after=piece.reached)
+                    yield piece
+            except LocatorLost:
+                failures += 1
+                if failures == QUERY_ATTEMPTS:
+                    raise
+                open_questions.append(asked)
+            except (TooLarge, BulkFailed) as error:
+                open_questions += self._halves(asked) or [_other_way(asked, error)]
 
-    def _by_rest(self, plan: ObjectPlan, pages: Iterable[Page], until: datetime) -> Generator[Piece]:
-        order = _Order(plan.description.cursor_field, until)
-        held: list[dict[str, Any]] = []
+    def left_job(self, plan: ObjectPlan) -> BulkNote | None:
+        """The bulk job for the object's windows that an earlier run has begun and not finished."""
+        return read_note(self._note(plan.name))
+
+    def _answer(self, question: Question) -> Generator[Piece]:
+        ordered = question.soql(ordered=True)
+        if question.way == "bulk":
+            return self._by_bulk(question)
+        if not fits_url(ordered, self.client.domain_url):
+            few = self.client.count(question.soql(ordered=False, fields=())) <= CHUNKED_ROWS
+            return self._in_columns(question) if few or question.way == "rest" else self._by_bulk(question)
+        pages = self.client.query_pages(ordered, include_deleted=True)
+        try:
+            first = next(pages)
+        except TooWide:
+            return self._in_columns(question)
+        if first.total < self.bulk_from_rows or question.way == "rest":
+            return self._by_rest(question, chain((first,), pages))
+        if first.total > self.rows_per_job:
+            raise TooLarge(f"query of {question.plan.name}: {first.total} records are too many for one bulk job.")
+        return self._by_bulk(question)
+
+    def _halves(self, question: Question) -> list[Question]:
+        """The question cut in two, the earlier half last; nothing where its records all bear one stamp."""
+        cursor = question.plan.description.cursor_field
+        try:
+            bounds = self.client.bounds(question.plan.name, cursor, question.all_conditions)
+        except TooLarge:
+            return []
+        if bounds is None or bounds[1] - bounds[0] < timedelta(seconds=1):
+            return []
+        middle = whole_second(bounds[0] + (bounds[1] - bounds[0]) / 2 + timedelta(seconds=1))
+        return [replace(question, after=middle), replace(question, before=middle)]
+
+    def _by_rest(self, question: Question, pages: Iterable[Page]) -> Generator[Piece]:
+        plan, order = question.plan, _Order(question.plan.description.cursor_field, question.until)
+        file = RowFile(self.folder, plan.field_names)
         ids: set[str] = set()
         total = 0
         for page in pages:
             order.see(page.rows)
-            held += page.rows
+            file.write(page.rows)
             ids.update(str(row["Id"]) for row in page.rows)
             total = page.total
-            if len(held) >= self.rows_per_piece and len(ids) < total:
-                yield self._staged(plan, held, reached=order.reached)
-                held = []
+            if file.row_count >= self.rows_per_piece and len(ids) < total:
+                yield Piece(staged=(file.staged(),), method="rest", is_last=False, reached=order.reached)
+                file = RowFile(self.folder, plan.field_names)
+        staged = file.staged()
         if len(ids) < total:
             raise LocatorLost(f"query of {plan.name}: {len(ids)} records came of {total} announced.")
-        yield self._staged(plan, held, is_last=True)
+        yield Piece(staged=(staged,), method="rest", is_last=True)
 
-    def _staged(
-        self, plan: ObjectPlan, rows: list[dict[str, Any]], *, reached: datetime | None = None, is_last: bool = False
-    ) -> Piece:
-        return Piece(
-            staged=stage_rows(self.folder, rows, plan.field_names),
-            method="rest",
-            is_last=is_last,
-            reached=reached,
-            deleted=frozenset(str(row["Id"]) for row in rows if row.get("IsDeleted") is True),
-        )
+    def _in_columns(self, question: Question) -> Generator[Piece]:
+        soql = question.soql(ordered=True, fields=("Id", question.plan.description.cursor_field))
+        pages = self.client.query_pages(soql, include_deleted=True)
+        return self._by_rest(question, whole_rows(self.client, question.plan, pages))
 
-    def _by_bulk(self, plan: ObjectPlan, soql: str) -> Iterator[Piece]:
+    def _by_bulk(self, question: Question) -> Generator[Piece]:
+        plan = question.plan
+        bounds = (question.after, question.before)
+        after, before = (None if moment is None else datetime_literal(moment) for moment in bounds)
+        left = read_note(self._note(plan.name + question.label))
         query = BulkQuery(
             client=self.client,
-            soql=soql,
+            soql=question.soql(ordered=False),
             columns=plan.field_names,
-            note=self.notes / f"bulk-{plan.name}.json",
+            window=(after, before),
+            note=self._note(plan.name + question.label),
+            fetched=None if left is None else self.fetched.get(left.job_id),
+            page_rows=max(1, min(PAGE_ROWS, VALUES_PER_PAGE // len(plan.field_names))),
             poll_seconds=self.poll_seconds,
         )
-        with closing(query.pages(self.folder)) as pages:
-            for page in pages:
-                staged = StagedRows(path=page.path, columns=page.columns, row_count=page.row_count, is_csv=True)
-                yield Piece(staged=staged, method="bulk", is_last=page.is_last)
+        try:
+            rows = 0 if query.fetched is None else query.fetched.rows
+            with closing(query.pages(self.folder)) as pages:
+                for page in pages:
+                    rows += page.row_count
+                    yield Piece(
+                        staged=(
+                            StagedRows(path=page.path, columns=page.columns, row_count=page.row_count, is_csv=True),
+                        ),
+                        method="bulk",
+                        is_last=page.is_last,
+                        fetched=Fetched(job_id=page.job_id, locator=page.locator, rows=rows),
+                        done=partial(query.discard, page.job_id) if page.is_last else _nothing,
+                    )
+        except BulkRefused:
+            yield from self._without_bulk(question)
 
-    def rows_by_id(self, plan: ObjectPlan, ids: Sequence[str]) -> tuple[StagedRows, frozenset[str]]:
-        """The records of these Ids that Salesforce still has, also in the Recycle Bin, staged; and their Ids."""
-        rows: list[dict[str, Any]] = []
+    def _without_bulk(self, question: Question) -> Generator[Piece]:
+        ordered = question.soql(ordered=True)
+        if not fits_url(ordered, self.client.domain_url):
+            return self._in_columns(question)
+        return self._by_rest(question, self.client.query_pages(ordered, include_deleted=True))
+
+    def _note(self, name: str) -> Path:
+        return self.notes / f"bulk-{name}.json"
+
+    def by_id(self, plan: ObjectPlan, ids: Collection[str], *, by: str = "Id") -> Piece:
+        """
+        The records whose field `by` holds one of the Ids, also those in the Recycle Bin.
+
+        Raises:
+            LocatorLost: records are missing from the pages, however often we ask.
+        """
+        file = RowFile(self.folder, plan.field_names)
+        found: set[str] = set()
         for group in groups_of_ids(ids):
-            soql = select(plan.name, plan.field_names, conditions=(one_of("Id", group),))
-            for page in self.client.query_pages(soql, include_deleted=True):
-                rows += page.rows
-        return stage_rows(self.folder, rows, plan.field_names), frozenset(str(row["Id"]) for row in rows)
+            found |= self._group_by_id(plan, group, by, file)
+        return Piece(staged=(file.staged(),), method="rest", is_last=True, ids=frozenset(found))
+
+    def _group_by_id(self, plan: ObjectPlan, group: Sequence[str], by: str, file: RowFile) -> set[str]:
+        conditions = (one_of(by, group),)
+        soql = select(plan.name, plan.field_names, conditions=conditions)
+        for attempt in range(1, QUERY_ATTEMPTS + 1):
+            found: set[str] = set()
+            total = 0
+            if fits_url(soql, self.client.domain_url):
+                pages: Iterable[Page] = self.client.query_pages(soql, include_deleted=True)
+            else:
+                narrow = select(plan.name, ("Id", plan.description.cursor_field), conditions=conditions)
+                pages = whole_rows(self.client, plan, self.client.query_pages(narrow, include_deleted=True))
+            try:
+                for page in pages:
+                    file.write(page.rows)
+                    found |= {str(row["Id"]) for row in page.rows}
+                    total = page.total
+                if len(found) >= total:
+                    return found
+            except LocatorLost:
+                if attempt == QUERY_ATTEMPTS:
+                    raise
+        raise LocatorLost(f"query of {plan.name}: {len(found)} records came of {total} announced.")
+
+
+def _other_way(question: Question, error: Exception) -> Question:
+    """The question for bulk jobs where REST gave up, or the reverse; raises `error` where both have."""
+    if question.way is not None:
+        raise error
+    return replace(question, way="rest" if isinstance(error, BulkFailed) else "bulk")
 
 
 class _Order:

@@ -19,11 +19,11 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 def select(
     object_name: str, fields: Sequence[str], *, conditions: Sequence[str] = (), order_by: Sequence[str] = ()
 ) -> str:
-    """The SELECT of `fields`; the conditions are joined by AND."""
+    """The SELECT of `fields`, or of COUNT() where there are none; the conditions are joined by AND."""
     for name in (object_name, *fields, *order_by):
         if not _NAME.fullmatch(name):
             raise ValueError(f"{name!r} is no API name of an object or field.")
-    text = f"SELECT {','.join(fields)} FROM {object_name}"
+    text = f"SELECT {','.join(fields) or 'COUNT()'} FROM {object_name}"
     if conditions:
         text += f" WHERE {' AND '.join(conditions)}"
     if order_by:

@@ -5,6 +5,7 @@ No connection to the warehouse is open while Salesforce is being read, so what i
 """
 
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,13 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-_PREFIX = "capture-"
-
 
 @dataclass(frozen=True, kw_only=True)
 class StagedRows:
     """
-    Rows of one object in one file.
+    Rows of one object in a file.
 
     Args:
         columns: names of the fields in the file; in CSV in its order.
@@ -33,36 +32,38 @@ class StagedRows:
 
 
 @contextmanager
-def staging_folder(parent: Path) -> Iterator[Path]:
+def staging_folder(parent: Path, lane: str) -> Iterator[Path]:
     """
-    A folder for the files of one run, removed at the end.
+    A folder for the files of one run in a lane, removed at the end.
 
     Folders that a killed run has left are removed as well: the lease of the lane lets only one run be here.
     """
     parent.mkdir(parents=True, exist_ok=True)
-    for left in parent.glob(f"{_PREFIX}*"):
+    for left in parent.glob(f"{lane}-*"):
         shutil.rmtree(left)
-    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))  # made with mode 0700
+    folder = Path(tempfile.mkdtemp(prefix=f"{lane}-", dir=parent))  # made with mode 0700
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def private_file(folder: Path, suffix: str) -> Path:
-    """An empty file of mode 0600 in `folder`."""
-    handle = tempfile.NamedTemporaryFile(prefix="page-", suffix=suffix, dir=folder, delete=False)  # noqa: SIM115
-    handle.close()
-    return Path(handle.name)
+class RowFile:
+    """Rows on their way into a file of newline-delimited JSON. Numbers have to be text: what is read is what came."""
 
+    def __init__(self, folder: Path, columns: tuple[str, ...]) -> None:
+        self.row_count = 0
+        self._columns = columns
+        handle, path = tempfile.mkstemp(prefix="page-", suffix=".ndjson", dir=folder)  # made with mode 0600
+        os.close(handle)
+        self._path = Path(path)
 
-def stage_rows(folder: Path, rows: Iterable[Mapping[str, Any]], columns: tuple[str, ...]) -> StagedRows:
-    """Write rows as newline-delimited JSON. Numbers have to be text already: what is read is what was sent."""
-    path = private_file(folder, ".ndjson")
-    count = 0
-    with path.open("wb") as file:
-        for row in rows:
-            # Half a surrogate pair is no text and can't be stored as UTF-8; it becomes a question mark.
-            file.write(json.dumps(row, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
-            count += 1
-    return StagedRows(path=path, columns=columns, row_count=count)
+    def write(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        with self._path.open("ab") as file:
+            for row in rows:
+                # Half a surrogate pair is no text and can't be stored as UTF-8; it becomes a question mark.
+                file.write(json.dumps(row, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
+                self.row_count += 1
+
+    def staged(self) -> StagedRows:
+        return StagedRows(path=self._path, columns=self._columns, row_count=self.row_count)

@@ -13,7 +13,8 @@ _OURS = {
     "_is_deleted": ("BOOLEAN", "Whether the record is deleted in Salesforce."),
     "_deleted_how": (
         "VARCHAR",
-        "How we know: IsDeleted (the record says so) or getDeleted (the log of deletions does).",
+        "How we know: IsDeleted (the record says so), getDeleted (the log of deletions does) or set (its record no "
+        "longer names it); sweep: it is missing in Salesforce without any proof, and _is_deleted is false.",
     ),
     "_captured_at": ("TIMESTAMP WITH TIME ZONE", "When it was read. UTC."),
     "_fields": ("INTEGER", "The set of fields that it was captured with, in raw._field_set."),
@@ -88,6 +89,15 @@ def growing_sets(con: duckdb.DuckDBPyConnection, plan: ObjectPlan) -> list[int]:
         {"object": plan.name, "fields": list(plan.field_names)},
     ).fetchall()
     return [number for (number,) in rows]
+
+
+def newest_version(con: duckdb.DuckDBPyConnection, object_names: Iterable[str]) -> int:
+    """Number of the newest version of any of these objects, whose tables exist; 0 where there is none."""
+    newest = " union all ".join(
+        f'select max("_version_id") as newest from {version_table(name)}' for name in object_names
+    )
+    rows = con.execute(f"select coalesce(max(newest), 0) from ({newest})").fetchall()
+    return int(rows[0][0])
 
 
 def returned_fields(con: duckdb.DuckDBPyConnection, object_name: str) -> set[str]:

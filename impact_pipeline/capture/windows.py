@@ -12,6 +12,8 @@ from datetime import UTC, datetime, timedelta
 LAG = timedelta(minutes=1)
 # Ten minutes is the outer bound of a transaction for Apex and API work, hence of the skew between stamp and commit.
 OVERLAP = timedelta(minutes=10)
+# latestDateCovered can lag by days for other reasons; no transaction stays open for one.
+LONGEST_TRANSACTION = timedelta(hours=24)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,14 +42,22 @@ def upper_bound(server_now: datetime, lag: timedelta = LAG) -> datetime:
     return whole_second(server_now - lag)
 
 
-def next_window(cursor: datetime, until: datetime, overlap: timedelta = OVERLAP) -> Window:
+def next_window(
+    cursor: datetime, until: datetime, overlap: timedelta = OVERLAP, open_since: datetime | None = None
+) -> Window:
     """
-    The window that follows `cursor`, reading back `overlap` behind it.
+    The window that follows `cursor`, reading back `overlap` behind it, or further where that isn't enough.
+
+    Args:
+        open_since: what had begun before it was committed when the cursor was read, as getDeleted's latestDateCovered
+            tells; a transaction that was open longer than the overlap shows its rows only now.
 
     Raises:
         ValueError: `until` lies so far before the cursor that nothing is left to read; some clock ran back.
     """
     after = whole_second(cursor - overlap)
+    if open_since is not None:
+        after = min(after, max(whole_second(open_since), whole_second(cursor - LONGEST_TRANSACTION)))
     if after >= until:
         raise ValueError(
             f"The next window would end at {until.isoformat()}, but {cursor.isoformat()} was already reached: "

@@ -115,6 +115,15 @@ class Config:
     canonical: str
     warnings: tuple[str, ...] = ()
 
+    def lines(self) -> dict[str, tuple[str, str]]:
+        """Object → (object of its lines, their field that refers to it)."""
+        return {
+            name: (event.items.object, event.items.parent)
+            for name, about in self.objects.items()
+            for event in about.events.values()
+            if event.items is not None
+        }
+
     def capture_set(self) -> dict[str, set[str]]:
         """Object → fields and paths (Account.Name) that a cycle has to read; where a path leads, describe tells."""
         wanted: dict[str, set[str]] = {}

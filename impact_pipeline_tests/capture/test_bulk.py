@@ -1,5 +1,7 @@
 """Large queries go through bulk jobs and end as the very rows that REST gives."""
 
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +9,7 @@ import pytest
 
 from impact_pipeline.capture.extraction import CaptureOptions
 from impact_pipeline.capture.progress import CapturedObject
-from impact_pipeline.capture.salesforce.bulk import BulkQuery
+from impact_pipeline.capture.salesforce.bulk import BulkQuery, Fetched
 from impact_pipeline_tests.capture.world import World
 
 BULK = CaptureOptions(bulk_from_rows=1, poll_seconds=0.01)
@@ -111,33 +113,33 @@ def test_a_query_that_takes_too_long_becomes_a_job(salesforce: World) -> None:
     assert [captured.method for captured in report.captured] == ["bulk"]
 
 
-def test_a_job_that_a_killed_run_left_is_found_again(salesforce: World, tmp_path: Path) -> None:
+def test_a_job_that_a_killed_run_left_is_found_again_and_read_on_where_that_ended(
+    salesforce: World, tmp_path: Path
+) -> None:
     stock(salesforce)
     salesforce.faults.add("short_pages", match="^bulk_results", rows=5)
     query = BulkQuery(
         client=salesforce.client(),
         soql="SELECT Id,Name FROM Opportunity",
         columns=("Id", "Name"),
+        window=(None, None),
         note=tmp_path / "note.json",
         poll_seconds=0.01,
     )
-    reading = query.pages(tmp_path)
-    next(reading)
-    salesforce.faults.add("server_error", match="^bulk_(abort|delete)", status=418)
-    left = query.note.read_text()
-    reading.close()
-    query.note.write_text(left)
-    salesforce.faults.clear()
+    with closing(query.pages(tmp_path)) as reading:
+        first = next(reading)
+    fetched = Fetched(job_id=first.job_id, locator=first.locator, rows=first.row_count)
 
-    pages = list(query.pages(tmp_path))
+    pages = list(replace(query, fetched=fetched).pages(tmp_path))
 
     assert salesforce.requests["bulk_create"] == 1
-    assert sum(page.row_count for page in pages) == len(TEXTS) + 1
+    assert sum(page.row_count for page in pages) == len(TEXTS) + 1 - first.row_count
+    query.discard(first.job_id)
     assert salesforce.site.jobs == {}
     assert not query.note.exists()
 
 
-def test_a_reading_that_is_given_up_deletes_its_job(salesforce: World, tmp_path: Path) -> None:
+def test_a_job_is_deleted_once_its_result_is_committed(salesforce: World) -> None:
     stock(salesforce)
 
     def stop(captured: CapturedObject) -> None:

@@ -1,5 +1,6 @@
 """What a capture cycle leaves in raw.* and audit.extraction."""
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -148,7 +149,7 @@ def test_a_record_that_is_gone_for_good_is_marked_because_the_log_of_deletions_s
     assert salesforce.capture().of("Opportunity")[-1].deletes_seen == 0
 
 
-def test_a_log_of_deletions_that_is_too_short_is_reported_and_not_guessed(salesforce: World) -> None:
+def test_a_log_of_deletions_that_is_too_short_is_made_up_for_by_a_sweep_that_guesses_nothing(salesforce: World) -> None:
     deal = salesforce.an_opportunity()
     salesforce.capture()
     salesforce.edit("delete", "Opportunity", deal)
@@ -158,9 +159,13 @@ def test_a_log_of_deletions_that_is_too_short_is_reported_and_not_guessed(salesf
 
     report = salesforce.capture()
 
-    assert report.deletions_unknown["Opportunity"] == report.until
-    assert salesforce.query('select "_is_deleted" from raw."Opportunity"') == [(False,)]
-    assert salesforce.capture().deletions_unknown == {}
+    assert [(c.purpose, c.ids_missing) for c in report.of("Opportunity")] == [
+        ("window", None),
+        ("sweep", 1),
+        ("proof", None),
+    ]
+    assert salesforce.query('select "_is_deleted", "_deleted_how" from raw."Opportunity"') == [(False, "sweep")]
+    assert [captured.purpose for captured in salesforce.capture().of("Opportunity")] == ["window"]
 
 
 def test_a_vanished_field_is_reported_and_keeps_its_last_value(salesforce: World) -> None:
@@ -268,6 +273,9 @@ def test_a_field_whose_type_changes_to_text_keeps_old_values_and_takes_new_ones(
     assert rows == [("12",), ("a dozen",)]
 
 
+ONE_BY_ONE = CaptureOptions(readers=1, gather_seconds=0.0)
+
+
 class Stop(Exception):
     """Stands for a process that is killed."""
 
@@ -279,7 +287,7 @@ def test_a_cycle_that_is_killed_between_objects_goes_on_where_it_was(salesforce:
         raise Stop
 
     with pytest.raises(Stop):
-        salesforce.capture(WITH_LINES, on_captured=stop)
+        salesforce.capture(WITH_LINES, on_captured=stop, options=ONE_BY_ONE)
     assert salesforce.query('select count(*) from raw."Opportunity"') == [(1,)]
     salesforce.an_opportunity(Name="created in between")
 
@@ -299,7 +307,7 @@ def test_a_first_load_that_is_killed_between_pieces_does_not_read_again_what_is_
         salesforce.an_opportunity(Name=str(number))
         salesforce.advance(seconds=1)
     salesforce.faults.add("short_pages", rows=10)
-    options = CaptureOptions(rows_per_piece=20)
+    options = replace(ONE_BY_ONE, rows_per_piece=20)
     seen: list[CapturedObject] = []
 
     def stop(captured: CapturedObject) -> None:

@@ -21,7 +21,7 @@ from impact_pipeline.capture.soql import (
     string_literal,
     within,
 )
-from impact_pipeline.capture.staging import stage_rows, staging_folder
+from impact_pipeline.capture.staging import RowFile, staging_folder
 from impact_pipeline.capture.tables import wider_type
 from impact_pipeline.capture.windows import Window, next_window, upper_bound
 from impact_pipeline.simulator.salesforce.values import full_id
@@ -215,8 +215,10 @@ def test_the_published_example_of_an_id_is_met() -> None:
 
 
 def test_staged_files_are_their_owners_alone(tmp_path: Path) -> None:
-    with staging_folder(tmp_path / "staging") as folder:
-        staged = stage_rows(folder, [{"Id": "1"}], ("Id",))
+    with staging_folder(tmp_path / "staging", "capture") as folder:
+        file = RowFile(folder, ("Id",))
+        file.write([{"Id": "1"}])
+        staged = file.staged()
 
         assert folder.stat().st_mode & 0o777 == 0o700
         assert staged.path.stat().st_mode & 0o777 == 0o600

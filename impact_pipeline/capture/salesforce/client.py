@@ -6,7 +6,9 @@ Numbers arrive as the text that Salesforce sent, so money never passes through a
 
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -22,6 +24,7 @@ from impact_pipeline.capture.salesforce.errors import (
     DeadSession,
     LocatorLost,
     QuotaReached,
+    TooMany,
     UnexpectedAnswer,
     Unreachable,
     WrongCredential,
@@ -30,6 +33,7 @@ from impact_pipeline.capture.salesforce.errors import (
     login_error,
 )
 from impact_pipeline.capture.salesforce.login import Login, checked_domain, checked_instance, is_loopback
+from impact_pipeline.capture.salesforce.slots import MOST, Slots
 
 DEFAULT_API_VERSION = "66.0"
 CONNECT_SECONDS = 10.0
@@ -38,6 +42,32 @@ READ_SECONDS = 150.0
 PAGE_SIZE = 2_000
 
 T = TypeVar("T")
+
+
+@dataclass(kw_only=True)
+class Tally:
+    """Requests made in a context, and in the threads that carry it on."""
+
+    calls: int = 0
+
+    def take(self) -> int:
+        """The requests since the last time this was asked."""
+        calls, self.calls = self.calls, 0
+        return calls
+
+
+_tally: ContextVar[Tally | None] = ContextVar("tally", default=None)
+
+
+@contextmanager
+def counting() -> Iterator[Tally]:
+    """Count the requests that are made inside."""
+    tally = Tally()
+    before = _tally.set(tally)
+    try:
+        yield tally
+    finally:
+        _tally.reset(before)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +150,10 @@ class SalesforceClient:
         self._http = requests.Session()
         # A proxy of the environment must not see what is meant for this machine.
         self._http.trust_env = not is_loopback(urlsplit(self.domain_url).hostname or "")
+        adapter = requests.adapters.HTTPAdapter(pool_maxsize=MOST)
+        self._http.mount("https://", adapter)
+        self._http.mount("http://", adapter)
+        self._slots = Slots()
         self._http.headers["Accept-Encoding"] = "gzip"
         self._http.headers["Sforce-Call-Options"] = "client=impact_pipeline"
         self._lock = threading.Lock()
@@ -198,9 +232,19 @@ class SalesforceClient:
                 raise LocatorLost(f"{asked}: Salesforce says that there are more rows, but not where.")
             yield Page(rows=rows, total=int(answer["totalSize"]))
 
-    def count(self, soql: str, *, include_deleted: bool = False) -> int:
-        """The answer of a SELECT COUNT()."""
+    def count(self, soql: str, *, include_deleted: bool = True) -> int:
+        """The answer of a SELECT COUNT(); by default of the records in the Recycle Bin, too."""
         return next(self.query_pages(soql, include_deleted=include_deleted)).total
+
+    def bounds(self, object_name: str, field: str, conditions: Sequence[str]) -> tuple[datetime, datetime] | None:
+        """The least and the greatest value of a date-time field, the Recycle Bin included; None without records."""
+        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        soql = f"SELECT MIN({field}) least, MAX({field}) greatest FROM {object_name}{where}"
+        row = next(self.query_pages(soql, include_deleted=True)).rows[0]
+        if row["least"] is None:
+            return None
+        least, greatest = (datetime.fromisoformat(str(row[name])).astimezone(UTC) for name in ("least", "greatest"))
+        return least, greatest
 
     def get_deleted(self, object_name: str, after: datetime, until: datetime) -> Deleted:
         """
@@ -280,23 +324,33 @@ class SalesforceClient:
         headers: Mapping[str, str] | None,
         body: Mapping[str, Any] | None,
     ) -> T:
+        tally = _tally.get()
         with self._lock:
             self._api_calls += 1
+            if tally is not None:
+                tally.calls += 1
         try:
-            with self._http.request(
-                method,
-                session.instance_url + path,
-                headers=headers,
-                json=body,
-                auth=_Bearer(session.token),
-                timeout=self._timeout,
-                allow_redirects=False,
-                stream=True,
-            ) as response:
+            with (
+                self._slots.one(),
+                self._http.request(
+                    method,
+                    session.instance_url + path,
+                    headers=headers,
+                    json=body,
+                    auth=_Bearer(session.token),
+                    timeout=self._timeout,
+                    allow_redirects=False,
+                    stream=True,
+                ) as response,
+            ):
                 self._note(response)
                 if not 200 <= response.status_code < 300:
                     raise error_of(response.status_code, response.text, asked=asked)
+                self._slots.answered()
                 return consume(response)
+        except TooMany:
+            self._slots.too_many()
+            raise
         except requests.exceptions.SSLError as error:
             raise Unreachable(f"{asked}: no trusted TLS connection to {_host(session.instance_url)}.") from error
         except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError) as error:

@@ -11,9 +11,11 @@ SalesforceError
 ├── UnknownField         the same for a field
 ├── QuotaReached         the requests of 24 hours are spent, or the share of them that we may spend
 ├── DeadSession          the token is no longer valid (the client renews it once by itself)
-├── Busy                 a passing fault: 5xx, too many requests at once, a truncated body
+├── Busy                 a passing fault: 5xx, a truncated body
+│   └── TooMany          too many long requests at once
 ├── LocatorLost          the next page of a query is gone: ask again from the last committed cursor
-├── TooLarge             the query takes too long, is too wide or too long for an address
+├── TooLarge             the query takes too long for Salesforce
+│   └── TooWide          it has too many columns, or is too long for an address
 ├── DeleteLogTooShort    getDeleted no longer reaches back as far as asked
 ├── BulkRefused          the object or the org can't do bulk queries; REST can
 ├── BulkFailed           a bulk job failed, was aborted, or its pages don't add up
@@ -76,12 +78,20 @@ class Busy(SalesforceError):
     """May pass: reading again is allowed."""
 
 
+class TooMany(Busy):
+    """Fewer requests at once."""
+
+
 class LocatorLost(SalesforceError):
     """The query has to be asked again."""
 
 
 class TooLarge(SalesforceError):
     """The query has to be made smaller."""
+
+
+class TooWide(TooLarge):
+    """The query has to name fewer columns at once."""
 
 
 class DeleteLogTooShort(SalesforceError):
@@ -112,7 +122,7 @@ _BY_CODE: dict[str, tuple[type[SalesforceError], str]] = {
         "Check its spelling in the config, and that the integration user may read it.",
     ),
     "QUERY_TIMEOUT": (TooLarge, "The query took longer than Salesforce allows."),
-    "QUERY_TOO_COMPLICATED": (TooLarge, "The query has too many formula fields; capture fewer of them."),
+    "QUERY_TOO_COMPLICATED": (TooWide, "The query has too many formula fields; capture fewer of them."),
     "OPERATION_TOO_LARGE": (NoPermission, "Give the integration user View All Data."),
     "INVALID_QUERY_LOCATOR": (LocatorLost, "The query has to be asked again."),
     "INVALID_REPLICATION_DATE": (DeleteLogTooShort, "The log of deletions no longer reaches back that far."),
@@ -141,7 +151,7 @@ def error_of(status: int, body: str, *, asked: str) -> SalesforceError:
     said = f"{asked}: Salesforce answered {status}" + (f" {code}" if code else "") + (f" ({detail})" if detail else "")
     if code == "REQUEST_LIMIT_EXCEEDED":
         if "concurrent" in detail.lower():
-            return Busy(f"{said}. Too many long requests run at once.", code=code)
+            return TooMany(f"{said}. Too many long requests run at once.", code=code)
         return QuotaReached(
             f"{said}. The org's requests of 24 hours are spent; run again later, nothing is lost.", code=code
         )
@@ -153,7 +163,7 @@ def error_of(status: int, body: str, *, asked: str) -> SalesforceError:
     if status == 403:
         return _PERMISSION[0](f"{said}. {_PERMISSION[1]}", code=code)
     if status in (413, 414, 431):
-        return TooLarge(f"{said}. The query is too long for an address.", code=code)
+        return TooWide(f"{said}. The query is too long for an address.", code=code)
     if status == 410:
         return WrongVersion(f"{said}. Set SALESFORCE_API_VERSION to a version that the org serves.", code=code)
     if status in _BUSY_STATUSES:

@@ -1,0 +1,104 @@
+"""
+The lines of a record as a set: read again for every record that changed, or whose lines did.
+
+Lines are often deleted and made anew with other Ids, past the Recycle Bin. So what a record's set no longer names is
+looked up, and where the record's amount is not the sum of its lines, both are read once more.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import duckdb
+
+from impact_pipeline.capture.objects import ObjectPlan
+from impact_pipeline.capture.tables import table, version_table
+from impact_pipeline.warehouse.sql import quote_identifier, sql_file
+
+# An opportunity with lines has the sum of their TotalPrice as its Amount, and says whether it has lines (Salesforce's
+# object reference, Opportunity).
+SUMS = {("Opportunity", "OpportunityLineItem"): ("HasOpportunityLineItem", "Amount", "TotalPrice")}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lines:
+    """
+    An object and the object of its lines.
+
+    Args:
+        parent: the line's field that refers to the record.
+    """
+
+    record: ObjectPlan
+    line: ObjectPlan
+    parent: str
+
+    @property
+    def sums(self) -> tuple[str, str, str] | None:
+        """The record's flag and amount and the line's amount, where Salesforce keeps them equal and we have them."""
+        fields = SUMS.get((self.record.name, self.line.name))
+        if fields is None or not {fields[0], fields[1]} <= set(self.record.field_names):
+            return None
+        return fields if fields[2] in self.line.field_names else None
+
+    @property
+    def is_visible_with_record(self) -> bool:
+        """Whether a line can't be hidden from who sees its record, so that a line that is not found is gone."""
+        return self.sums is not None
+
+
+def lines_of(plans: Mapping[str, ObjectPlan], declared: Mapping[str, tuple[str, str]]) -> list[Lines]:
+    """
+    The pairs of object and lines that are captured.
+
+    Args:
+        declared: object → (object of its lines, their field that refers to it).
+    """
+    return [
+        Lines(record=plans[name], line=plans[line], parent=plans[line].description.spelled(parent) or parent)
+        for name, (line, parent) in declared.items()
+        if name in plans and line in plans
+    ]
+
+
+def touched(con: duckdb.DuckDBPyConnection, lines: Lines, *, after: int) -> list[str]:
+    """Ids of the living records with a version after version `after`, or with lines that have; first loads apart."""
+    sql = sql_file(__file__, "lines_touched.sql").format(
+        records=table(lines.record.name),
+        record_versions=version_table(lines.record.name),
+        line_versions=version_table(lines.line.name),
+        parent=quote_identifier(lines.parent),
+    )
+    return [record_id for (record_id,) in con.execute(sql, {"after": after}).fetchall()]
+
+
+def missing(con: duckdb.DuckDBPyConnection, lines: Lines, records: Sequence[str], found: Sequence[str]) -> list[str]:
+    """
+    The living lines of `records` that reading their sets did not find.
+
+    A record that says that it has lines, while none was found, is left out: then lines are hidden, not gone.
+    """
+    flag = lines.sums[0] if lines.sums else None
+    sql = sql_file(__file__, "lines_missing.sql").format(
+        records=table(lines.record.name),
+        lines=table(lines.line.name),
+        parent=quote_identifier(lines.parent),
+        has_lines=f"r.{quote_identifier(flag)}" if flag else "false",
+    )
+    return [line_id for (line_id,) in con.execute(sql, {"records": list(records), "found": list(found)}).fetchall()]
+
+
+def not_adding_up(con: duckdb.DuckDBPyConnection, lines: Lines, records: Sequence[str] | None) -> list[str]:
+    """Of `records` (None: of all) those whose amount is not the sum of their lines, or that miss lines they have."""
+    if lines.sums is None:
+        return []
+    flag, amount, line_amount = (quote_identifier(name) for name in lines.sums)
+    sql = sql_file(__file__, "lines_not_adding_up.sql").format(
+        records=table(lines.record.name),
+        lines=table(lines.line.name),
+        parent=quote_identifier(lines.parent),
+        flag=flag,
+        amount=amount,
+        line_amount=line_amount,
+    )
+    values = {"records": None if records is None else list(records)}
+    return [record_id for (record_id,) in con.execute(sql, values).fetchall()]
