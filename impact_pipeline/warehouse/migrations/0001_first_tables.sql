@@ -83,13 +83,18 @@ create table audit.extraction (
     fields_added      varchar[] not null,
     run_id            varchar not null,
     started_at        timestamptz not null,
-    finished_at       timestamptz not null);
-comment on table audit.extraction is 'Append-only. One row per object and window read from Salesforce, committed together with the rows of that window.';
+    finished_at       timestamptz not null,
+    ids_missing       bigint,
+    is_plausible      boolean,
+    sums_differ       bigint,
+    bulk_job          varchar,
+    bulk_locator      varchar);
+comment on table audit.extraction is 'Append-only. One row per object and piece read from Salesforce, committed together with its rows.';
 comment on column audit.extraction.extraction_id is 'Number of the row, growing.';
 comment on column audit.extraction.cycle_id is 'The cycle: all its objects share one upper bound.';
 comment on column audit.extraction.object is 'API name of the object.';
 comment on column audit.extraction.method is 'rest or bulk.';
-comment on column audit.extraction.purpose is 'window (what is new) or full (a new field, or a schedule for formula fields).';
+comment on column audit.extraction.purpose is 'window (what is new), full (a new field, or a schedule for formula fields), reread (a person asked), lines (the lines of records that changed), records (those whose lines do not add up), proof (records that seem to be gone, looked up by Id) or sweep (all Ids).';
 comment on column audit.extraction.window_after is 'Lower bound of the window, included; null: from the beginning.';
 comment on column audit.extraction.window_until is 'Upper bound of the window, excluded; Salesforce''s clock less the lag.';
 comment on column audit.extraction.cursor is 'Where the next window of the object starts, before overlap. Never moves back.';
@@ -97,7 +102,7 @@ comment on column audit.extraction.is_first_load is 'True for the windows of the
 comment on column audit.extraction.rows_read is 'Rows that Salesforce returned, overlap included.';
 comment on column audit.extraction.versions_written is 'Record versions not seen before.';
 comment on column audit.extraction.deletes_seen is 'Ids that getDeleted named and that were not known to be deleted.';
-comment on column audit.extraction.latest_date_covered is 'getDeleted''s own watermark; the next question starts there.';
+comment on column audit.extraction.latest_date_covered is 'getDeleted''s own watermark: the next question starts there, and so does the next window where a transaction was open for longer than the overlap.';
 comment on column audit.extraction.api_calls is 'Requests made for this row.';
 comment on column audit.extraction.quota_used is 'Requests of the org in 24 hours as Salesforce said last.';
 comment on column audit.extraction.quota_max is 'Limit of the org in 24 hours.';
@@ -106,6 +111,11 @@ comment on column audit.extraction.fields_added is 'Fields captured for the firs
 comment on column audit.extraction.run_id is 'The Dagster run.';
 comment on column audit.extraction.started_at is 'When reading began.';
 comment on column audit.extraction.finished_at is 'When the rows were committed.';
+comment on column audit.extraction.ids_missing is 'Of a sweep: living records that Salesforce did not list. Null for other purposes.';
+comment on column audit.extraction.is_plausible is 'Of a sweep: false where it misses so many that a permission was probably lost; then nothing is marked.';
+comment on column audit.extraction.sums_differ is 'Of lines: records whose amount is not the sum of their lines although both were read again. Null for other purposes.';
+comment on column audit.extraction.bulk_job is 'Id of the bulk job that the rows came from; null: by REST.';
+comment on column audit.extraction.bulk_locator is 'Where the next page of that job is: a run that was killed goes on there; null in words: it was the last one.';
 
 -- changes ------------------------------------------------------------------------------------------------------------
 
