@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
@@ -32,6 +33,19 @@ Duration = Annotated[
     PlainSerializer(lambda value: f"{value.total_seconds():.0f}s", return_type=str),
     WithJsonSchema({"type": "string", "pattern": r"^\d{1,6}\s*[smhd]$"}),
 ]
+_SHARE = re.compile(r"\d{1,3}(\.\d{1,2})?%\Z")
+
+
+def _share(value: object) -> object:
+    if not isinstance(value, str) or _SHARE.match(value) is None or not 0 < float(value[:-1]) <= 100:
+        raise ValueError("a share is more than 0% and at most 100%, such as 20%")
+    return value
+
+
+Share = Annotated[
+    str, BeforeValidator(_share), WithJsonSchema({"type": "string", "pattern": r"^\d{1,3}(\.\d{1,2})?%$"})
+]
+Money = Annotated[Decimal, Field(gt=0), WithJsonSchema({"type": "number", "exclusiveMinimum": 0})]
 _PIECE: dict[str, Any] = {
     "anyOf": [
         {"type": ["string", "number", "boolean"]},
@@ -99,6 +113,29 @@ class Waits(_Model):
     )
 
 
+class Guards(_Model):
+    """What a cycle may tell at most; more is held (mass_change) until a person accepts it."""
+
+    max_rows: int | None = Field(
+        default=None,
+        gt=0,
+        description="Conversions and corrections of one cycle, of all objects; left out: any number.",
+    )
+    max_money: Money | None = Field(
+        default=None, description="Money of one cycle, each currency weighed by itself; left out: any amount."
+    )
+    mass_change: Share | None = Field(
+        default="20%",
+        description="Share of an object's records that may change one watched field in one cycle, such as 20%, counted "
+        "from 100 records on; null: any.",
+    )
+
+    @property
+    def mass_share(self) -> float | None:
+        """`mass_change` as a number from 0 to 1."""
+        return None if self.mass_change is None else float(self.mass_change[:-1]) / 100
+
+
 class CaptureOptions(_Model):
     """How Salesforce is read."""
 
@@ -128,6 +165,7 @@ class Pipeline(_Model):
         min_length=1, description="Every code that a mapping can give; conversions with another one are held."
     )
     waits: Waits = Field(default=Waits(), description="How long things wait for each other.")
+    guards: Guards = Field(default=Guards(), description="What a cycle may tell before a person looks at it.")
     capture: CaptureOptions = Field(default=CaptureOptions(), description="How Salesforce is read.")
     max_event_age: Duration | None = Field(
         default=timedelta(days=80), description="Older events are held; impact.com drops what is older than 88 days."

@@ -24,6 +24,7 @@ considered as (
     select f.*, m.* exclude (change_id, event),
            w.word, w.said_by, w.said_at, w.reason as why,
            coalesce(w.word = 'release', false) as is_released,
+           g.change_id is not null as is_guarded, g.detail as guard,
            list_filter(m.issues, lambda x: not (is_released and list_contains($overruled, x.code)))[1] as issue,
            t.answer as trigger_answer,
            t.reason as trigger_reason,
@@ -32,7 +33,10 @@ considered as (
            coalesce(s.entry, 0) + 1 as entry_number,
            md5(f.event_key || '/' || entry_number) as event_id,
            a.change_id is not null as alias_is_reported,
-           case when entry_number > 1 then m.OrderId || '_' || entry_number else m.OrderId end as entry_order_id
+           case when entry_number > 1 then m.OrderId || '_' || entry_number else m.OrderId end as entry_order_id,
+           -- What was accepted holds as long as nothing of it has changed.
+           coalesce(w.word = 'accept' and w.subject = md5(concat_ws('|', coalesce(entry_order_id, ''),
+               coalesce(m.amount::varchar, ''), coalesce(m.CurrencyCode, ''))), false) as is_accepted
       from fact as f
       join trigger_answer as t using (change_id, event)
       left join mapped as m using (change_id, event)
@@ -40,6 +44,8 @@ considered as (
       left join standing as s using (change_id, event)
       left join alias as a using (change_id, event)
       left join conversions.current_word as w using (change_id, event)
+      left join conversions.current_decision as g
+        on g.change_id = f.change_id and g.event = f.event and g.reason = 'mass_change'
      where f.role <> 'carrier'),
 taken as (
     select distinct c.change_id, c.event
@@ -77,7 +83,8 @@ said as (
                when c.event_at > $now then 'hold event_in_future'
                when $now - c.event_at > c.max_event_age and not c.is_released then 'hold event_too_old'
                when c.sending <> 'on' or c.word = 'hold' then 'hold sending_off'
-               when c.is_released then 'send released'
+               when c.is_guarded and not c.is_released and not c.is_accepted then 'hold mass_change'
+               when c.is_released or c.is_accepted then 'send released'
                when c.stands is not null then 'send entered_again'
                else 'send ' || c.trigger_reason
            end as verdict,
@@ -88,6 +95,7 @@ select s.change_id, s.object, s.Id, s.event, s.role, s.kind,
        split_part(s.verdict, ' ', 1) as decision,
        split_part(s.verdict, ' ', 2) as reason,
        case when s.is_said then s.why
+            when s.verdict = 'hold mass_change' then s.guard
             when s.issue.code = split_part(s.verdict, ' ', 2) then s.issue.parameter || ': ' || s.issue.rule end as detail,
        case when s.is_said then s.said_by end as decided_by,
        s.event_key,

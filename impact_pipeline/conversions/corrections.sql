@@ -14,12 +14,14 @@ asking as (
                 else f.rule end as rule,
            r.event_id as asked_event_id,
            coalesce(r.reason, w.reason) as why, coalesce(r.said_by, w.said_by) as said_by,
-           coalesce(w.word = 'dismiss', false) as is_dismissed
+           w.word, w.subject, g.change_id is not null as is_guarded, g.detail as guard
       from answer as a
       join fact as f using (change_id, event)
       join trigger_answer as t using (change_id, event)
       left join conversions.word as r on r.word = 'reverse' and r.change_id = a.change_id and r.event = a.event
       left join conversions.current_word as w on w.change_id = a.change_id and w.event = a.event
+      left join conversions.current_decision as g
+        on g.change_id = a.change_id and g.event = a.event and g.reason = 'mass_change'
      where (a.decision = 'skip'
             or (a.decision = 'hold' and t.answer <> 'fire'
                 and a.reason in ('correction_impossible', 'correction_currency', 'flapping', 'amount_not_positive')))
@@ -122,15 +124,24 @@ said as (
                when w.uses_lines then 'correct items_changed'
                else 'correct amount_changed'
            end as weight,
-           case when is_dismissed and starts_with(weight, 'hold ') then 'skip dismissed' else weight end as verdict
+           case when weight in ('correct record_deleted', 'correct condition_lost', 'correct requested') then 'reversed'
+                else 'live' end as state_wanted,
+           coalesce(w.word = 'release'
+                    or w.word = 'accept' and w.subject = md5(concat_ws('|', '',
+                        case when state_wanted = 'live' then coalesce(w.newest_amount::varchar, '') else '' end, '')),
+                    false) as is_cleared,
+           case when w.word = 'dismiss' and (w.is_guarded or starts_with(weight, 'hold ')) then 'skip dismissed'
+                when w.is_guarded and not is_cleared and starts_with(weight, 'correct ') then 'hold mass_change'
+                else weight end as verdict,
+           verdict in ('skip dismissed', 'correct requested')
+               or is_cleared and starts_with(verdict, 'correct ') as is_said
       from weighed as w)
 select change_id, event, event_id,
        split_part(verdict, ' ', 1) as decision,
        split_part(verdict, ' ', 2) as reason,
-       case when verdict in ('skip dismissed', 'correct requested') then why end as detail,
-       case when verdict in ('skip dismissed', 'correct requested') then said_by end as decided_by,
-       case when verdict in ('correct record_deleted', 'correct condition_lost', 'correct requested') then 'reversed'
-            else 'live' end as state,
+       case when is_said then why when verdict = 'hold mass_change' then guard end as detail,
+       case when is_said then said_by end as decided_by,
+       state_wanted as state,
        rule.code as code,
        has_request,
        coalesce(is_back and verdict = 'skip nothing_to_correct' and wanted_state = 'live', false) as is_back,

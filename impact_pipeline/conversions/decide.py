@@ -4,6 +4,8 @@ changes.* → conversions.*: what becomes of each change for each event, set-bas
     pair → fact → trigger_answer → need → line, mapped → standing → answer, correction
          → decision, conversion, item, wanted
 
+When all objects have been answered, the guards look at the call as a whole.
+
 Facts and mapping are compiled per object; the answers are the same few statements for all. Held pairs, and pairs to be
 sent that nobody intended yet, are answered anew every time, so a hold ends by itself and values follow the record
 until then.
@@ -18,6 +20,7 @@ import duckdb
 
 from impact_pipeline.config.load import Config, ObjectConfig
 from impact_pipeline.config.parameters import catalogue
+from impact_pipeline.conversions import guards
 from impact_pipeline.conversions.conditions import fact_sql
 from impact_pipeline.conversions.mapping import item_parameters, line_sql, mapped_sql, order_parameters
 from impact_pipeline.conversions.relations import Captured, captured
@@ -45,12 +48,16 @@ def decide(
     now: datetime,
     campaign_id: str,
     organization_id: str,
+    is_guarded: bool = True,
 ) -> DecisionCounts:
     """
     Answer what is new or open, in the caller's transaction.
 
     Writes conversions.decision only where an answer changes; conversions.conversion and item for what is to be sent and
     was never intended; conversions.wanted for corrections; conversions.customer for the first CustomerId of a record.
+
+    Args:
+        is_guarded: false where nothing can follow from it: a guard would hide what was asked about.
 
     Raises:
         UnknownPath: the configuration names a field that was not captured.
@@ -62,10 +69,14 @@ def decide(
         {"hash": config.hash, "config": config.canonical, "now": now},
     )
     described = captured(con)
+    guards.begin(con)
     for about in _parents_first(config):
         if about.name in described.types:
             step = _Step(con, config, about, described, now)
             step.run(cycle_id=cycle_id, run_id=run_id, campaign_id=campaign_id, organization_id=organization_id)
+    if is_guarded:
+        there = [name for name in config.objects if name in described.types]
+        guards.hold_back(con, config, there, after=first, now=now)
     rows = con.execute(
         "select object, event, decision, reason, count(*) from conversions.decision where decision_id > ? group by all",
         [first],
@@ -116,6 +127,7 @@ class _Step:
         self._execute("keep_current.sql", after=before)
         self._write_conversions()
         self._execute("pins.sql", now=self.now)
+        self._execute("guards_keep_wanted.sql")
         self._execute("restore.sql", now=self.now)
         self._execute("unwant.sql")
         self._execute("want.sql", now=self.now)

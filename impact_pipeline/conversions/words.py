@@ -111,7 +111,7 @@ def say(
             be done, or the reason or the name would not do in a table that many read.
     """
     for name, text in (("reason", reason), ("name", said_by)):
-        _check_text(name, text)
+        check_text(name, text)
     if not _CODE.match(code):
         raise WordRefused(
             f"{code!r} is no disposition code; impact.com's are capitals, such as {', '.join(_EXAMPLES)}."
@@ -158,6 +158,14 @@ def why_not(word: Word, of: Subject) -> str | None:
             return _why_not_dismiss(of)
         case Word.REVERSE:
             return _why_not_reverse(of)
+
+
+def check_text(name: str, text: str) -> None:
+    """Raises WordRefused where a reason or a name would not do in a table that many read."""
+    if not text.strip() or len(text) > LONGEST_REASON or not text.isprintable():
+        raise WordRefused(f"The {name} must be one line of 1 to {LONGEST_REASON} characters.")
+    if _EMAIL.search(text):
+        raise WordRefused(f"The {name} holds an e-mail address; it is kept in tables that many read. Leave it out.")
 
 
 def _why_not_hold(of: Subject) -> str | None:
@@ -224,13 +232,6 @@ def _impossible(word: Word, key: str, subjects: list[Subject]) -> str:
 
 
 _DONE = {Word.HOLD: "held", Word.RELEASE: "released", Word.DISMISS: "dismissed", Word.REVERSE: "reversed"}
-
-
-def _check_text(name: str, text: str) -> None:
-    if not text.strip() or len(text) > LONGEST_REASON or not text.isprintable():
-        raise WordRefused(f"The {name} must be one line of 1 to {LONGEST_REASON} characters.")
-    if _EMAIL.search(text):
-        raise WordRefused(f"The {name} holds an e-mail address; it is kept in tables that many read. Leave it out.")
 
 
 def _subjects(con: duckdb.DuckDBPyConnection, key: str, now: datetime) -> list[Subject]:

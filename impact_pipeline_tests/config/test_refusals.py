@@ -21,6 +21,7 @@ GOOD: dict[str, Any] = yaml.safe_load(
         Opportunity_Closed Won: {id: 3, kind: sale, parents: [Lead_Qualified]}
       waits: {parent_wait: 2d}
       capture: {overlap: 10m}
+      guards: {mass_change: 20%}
       value_maps: {tiers: {Gold: G}}
     objects/lead.yaml:
       object: Lead

@@ -14,6 +14,7 @@ import yaml
 from impact_pipeline.changes.compare import find_changes
 from impact_pipeline.changes.watched import watched_objects
 from impact_pipeline.config.load import Config, load_config
+from impact_pipeline.conversions.accept import accept, withheld
 from impact_pipeline.conversions.decide import decide
 from impact_pipeline.conversions.words import Word, say
 from impact_pipeline.simulator.salesforce import OrgFeatures
@@ -90,6 +91,8 @@ class Story:
         self.org.add_field("OpportunityLineItem", Field(name="Sku__c", type="string", length=40))
         self.config = self._load()
         self.there: set[str] = set()
+        self.crowd: list[str] = []
+        self.reread: tuple[str, ...] = ()
         self.cycles = 0
         self.seen = 0
 
@@ -121,7 +124,8 @@ class Story:
     def cycle(self) -> None:
         self.cycles += 1
         wanted = {name: tuple(sorted(paths)) for name, paths in self.config.capture_set().items()}
-        report = self.world.capture(wanted, optional=tuple(self.config.optional_objects()))
+        report = self.world.capture(wanted, optional=tuple(self.config.optional_objects()), reread=self.reread)
+        self.reread = ()
         now = self.world.clock.now()
         with self.world.warehouse.transaction() as con:
             find_changes(con, watched_objects(self.config), cycle_id=report.cycle_id, now=now)
@@ -182,6 +186,12 @@ class Story:
     def _show(self, _: str, value: str) -> None:
         self.org.show(value)
 
+    def _visible(self, _: str, value: bool) -> None:
+        """Sharing shows all deals, or none; the next cycle reads them and their history in full."""
+        self.reread = ("Opportunity", "OpportunityHistory")
+        for name in self.reread:
+            self.org.share(name, 1.0 if value else 0.0)
+
     def _reconfigure(self, _: str, value: dict[str, Any]) -> None:
         self._patch(value)
         self.config = self._load()
@@ -234,6 +244,22 @@ class Story:
             say(con, Word(word), IDS[value][1], reason="as agreed", said_by="Ada", now=self.world.clock.now())
 
     _hold = _release = _dismiss = _reverse = _say
+
+    def _accept(self, _: str, reason: str) -> None:
+        """A person accepts what is held for this reason."""
+        now = self.world.clock.now()
+        with self.world.warehouse.transaction() as con:
+            (chosen,) = [one for one in withheld(con, self.config) if one.reason == reason]
+            accept(con, chosen, reason="as agreed", said_by="Ada", now=now)
+
+    def _crowd(self, _: str, value: dict[str, Any]) -> None:
+        """Make so many leads, or give the first so many of them other values."""
+        count = value.pop("count") if "count" in (value := dict(value)) else len(self.crowd)
+        while not value and len(self.crowd) < count:
+            made = {"op": "create", "sobject": "Lead", "fields": {**IDS["lead"][2], "LastName": f"{len(self.crowd)}"}}
+            self.crowd.append(self.org.apply({**made, "by": USER}))
+        for record_id in self.crowd[: count if value else 0]:
+            self._apply("update", "Lead", record_id, value)
 
     def _given_ends(self, _: str, __: str) -> None:
         self.seen = self.world.value("select coalesce(max(change_id), 0) from changes.change")

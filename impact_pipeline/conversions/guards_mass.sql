@@ -1,0 +1,28 @@
+-- What     the watched fields that changed on too many records of an object at once
+-- Reads    changes.change, answered_before, raw.*
+-- Writes   mass (temporary)
+-- Grain    one row per object and field
+-- Binds    $objects, $fields varchar[]: the watched fields; $share double; $least bigint: fewer records are no mass
+create or replace temp table mass as
+with
+watched as (
+    select unnest($objects) as object, unnest($fields) as field),
+moved as (
+    select c.object, c.Id, unnest(case when c.kind = 'items' then ['items'] else c.fields end) as field
+      from changes.change as c
+      left join answered_before as b using (object)
+     where c.change_id > coalesce(b.change_id, 0)
+       -- The first stage of a record is no change of it.
+       and not (c.kind = 'history' and c.previous_history_id is null and c.before[c.fields[1]] is null)),
+counted as (
+    select object, field, count(distinct Id) as moved_count
+      from moved
+      join watched using (object, field)
+     group by all),
+record as (
+    {records})
+select object, field, moved_count, record_count
+  from counted
+  join record using (object)
+ where moved_count >= $least
+   and moved_count > $share * record_count

@@ -1,0 +1,8 @@
+-- What     what was wanted of those events before
+-- Reads    held_back, wanted_before
+-- Writes   conversions.wanted
+-- Grain    one row per event
+insert into conversions.wanted
+select *
+  from wanted_before
+ where event_id in (select event_id from held_back where decision = 'correct')
