@@ -64,7 +64,7 @@ class Edit:
             )
         op, sobject = entry.get("op"), entry.get("sobject")
         if op not in OPERATIONS:
-            raise EditError(f"op={op!r}: use one of {', '.join(OPERATIONS)}.")
+            raise EditError(f"op={op!r}: use one of {', '.join(OPERATIONS)}, or one that changes the setup.")
         if not isinstance(sobject, str):
             raise EditError(f"sobject={sobject!r}: name the object, for example Lead.")
         record_id = entry.get("id")
@@ -333,6 +333,8 @@ def _track(org: "Org", kind: ObjectType, before: Record | None, after: Record, e
     if after.get("IsConverted") and not before.get("IsConverted"):
         _write_history(org, kind, record_id, "leadConverted", None, None, edit)
     for name in tracked:
+        if name not in kind.fields:
+            continue
         old, new = before.get(name), after.get(name)
         if old == new:
             continue

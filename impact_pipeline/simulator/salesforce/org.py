@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from impact_pipeline.simulator.clock import Clock
-from impact_pipeline.simulator.salesforce import edits, loading
+from impact_pipeline.simulator.salesforce import edits, loading, setup
 from impact_pipeline.simulator.salesforce.edits import Edit, EditError
 from impact_pipeline.simulator.salesforce.opportunities import Stage
 from impact_pipeline.simulator.salesforce.schema import (
@@ -232,7 +232,7 @@ class Org:
 
     def apply(self, edit: Mapping[str, Any]) -> str:
         """
-        Carry out an edit, now or at its `commit_at`; gives the record's Id.
+        Carry out an edit, now or at its `commit_at`; gives the record's Id, or the object's name for one of setup.py.
 
         An edit of a record that an open transaction holds waits for it, as a row lock makes it wait, and is then
         stamped with that time. Raises EditError for an edit that cannot be.
@@ -240,6 +240,8 @@ class Org:
         with self.lock:
             now = self.clock.now()
             self.settle()
+            if edit.get("op") in setup.OPERATIONS:
+                return setup.change(self, edit)
             parsed = Edit.parse(edit, now=now, default_user=self.administrator_id)
             if parsed.op == "create" and parsed.id is None:
                 parsed = replace(parsed, id=self.new_id(parsed.sobject))
@@ -337,8 +339,12 @@ class Org:
                     table.put(record | {item.name: default})
 
     def remove_field(self, sobject: str, name: str) -> None:
+        """Delete a field as Setup does, its values with it."""
         with self.lock:
             self.define(self.type_named(sobject).with_fields(without=[name]))
+            table = self.table(sobject)
+            for record in [row for row in table if name in row]:
+                table.put({key: value for key, value in record.items() if key != name})
 
     def hide(self, name: str) -> None:
         """Take an `Object` or an `Object.Field` from the integration user's sight."""
