@@ -14,6 +14,7 @@ from impact_pipeline.capture.extraction import CaptureBusy
 from impact_pipeline.capture.salesforce.errors import SalesforceError
 from impact_pipeline.config.environment import MissingVariable
 from impact_pipeline.config.errors import ConfigError
+from impact_pipeline.conversions.accept import NothingToAccept
 from impact_pipeline.conversions.relations import UnknownPath
 from impact_pipeline.conversions.words import WordRefused
 from impact_pipeline.outbox.impact.client import ImpactError
@@ -34,6 +35,7 @@ _CODES: tuple[tuple[type[BaseException], int], ...] = (
     (SalesforceError, STOPPED),
     (ImpactError, STOPPED),
     (WordRefused, FAILED),
+    (NothingToAccept, FAILED),
     (CaptureBusy, FAILED),
     (NothingCaptured, FAILED),
     (RestoredOldCopy, FAILED),

@@ -16,7 +16,7 @@ _EFFECT = {
     Word.HOLD: "It does not leave from now on; the next cycle shows it as held (sending_off).",
     Word.RELEASE: "The next cycle checks it once more and lets it go.",
     Word.DISMISS: "It never leaves; the next cycle shows it as skipped (dismissed).",
-    Word.REVERSE: "The next cycle asks impact.com for the reversal; it is sent when the conversion's edits are gathered.",
+    Word.REVERSE: "The next cycle asks for the reversal; it is sent when the conversion's edits have been gathered.",
 }
 
 

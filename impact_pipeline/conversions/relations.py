@@ -79,8 +79,9 @@ class Joins:
             alias, object_name = self._follow(path[:-1])
             if not self.captured.has(object_name, path[-1]):
                 raise UnknownPath(
-                    f"{object_name} has no captured field {path[-1]}: the org lacks it, or hides it from the "
-                    "integration user. Grant access to it, take it out of the configuration, or write "
+                    f"{object_name} has no captured field {path[-1]}: the org lacks it, hides it from the "
+                    "integration user, or no cycle has read it yet. Grant access to it, take it out of the "
+                    "configuration, or write "
                     f"{{{'.'.join(path)}?}} in a template to do without it."
                 )
         except UnknownPath:

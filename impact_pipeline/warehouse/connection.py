@@ -81,17 +81,31 @@ class Warehouse:
             WarehouseLocked: after `wait_seconds`; names who holds the file.
             WarehouseError: the file can't be used.
         """
-        if self.path.name == READERS:
-            raise WarehouseError(
-                f"{self.path} is the readers' copy, made anew at every publish. Set IMPACT_PIPELINE_WAREHOUSE to the "
-                "warehouse itself."
-            )
+        self._must_be_the_warehouse()
         with self._hold(read_only=False, wait_seconds=self.wait_seconds) as con:
             migrate(con)
             con.begin()
             yield con
             # Closing without this undoes everything; so does the end of the process.
             con.commit()
+
+    @contextmanager
+    def rehearsal(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """
+        A connection inside a transaction that is always undone: what would happen, without a trace. Others wait.
+
+        Raises:
+            WarehouseMissing, WarehouseLocked, WarehouseError: as in `reading`.
+        """
+        self._must_be_the_warehouse()
+        self._must_exist()
+        with self._hold(read_only=False, wait_seconds=self.wait_seconds) as con:
+            check(con)
+            con.begin()
+            try:
+                yield con
+            finally:
+                con.rollback()
 
     @contextmanager
     def reading(self, wait_seconds: float | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -102,12 +116,22 @@ class Warehouse:
             WarehouseMissing: there is no file yet.
             WarehouseLocked, WarehouseError: as in `transaction`.
         """
-        if not self.path.exists():
-            raise WarehouseMissing(f"{self.path} does not exist yet; the first run makes it: impact-pipeline run.")
+        self._must_exist()
         wait_seconds = self.wait_seconds if wait_seconds is None else wait_seconds
         with self._hold(read_only=True, wait_seconds=wait_seconds) as con:
             check(con)
             yield con
+
+    def _must_exist(self) -> None:
+        if not self.path.exists():
+            raise WarehouseMissing(f"{self.path} does not exist yet; the first run makes it: impact-pipeline run.")
+
+    def _must_be_the_warehouse(self) -> None:
+        if self.path.name == READERS:
+            raise WarehouseError(
+                f"{self.path} is the readers' copy, made anew at every publish. Set IMPACT_PIPELINE_WAREHOUSE to the "
+                "warehouse itself."
+            )
 
     @contextmanager
     def _hold(self, *, read_only: bool, wait_seconds: float) -> Iterator[duckdb.DuckDBPyConnection]:

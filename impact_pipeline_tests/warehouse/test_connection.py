@@ -58,6 +58,20 @@ def test_an_error_inside_undoes_everything_and_leaves_nothing_open(warehouse: Wa
         assert one(con, "select count(*) from duckdb_tables() where table_name = 'half'") == 0
 
 
+def test_a_rehearsal_leaves_no_trace_whether_it_ends_well_or_not(warehouse: Warehouse, tmp_path: Path) -> None:
+    with warehouse.rehearsal() as con:
+        con.execute("update outbox.lease set run_id = 'rehearsed'")
+        con.execute("create table outbox.rehearsed (a integer)")
+    with pytest.raises(duckdb.Error), warehouse.rehearsal() as con:
+        con.execute("update outbox.lease set run_id = 'rehearsed', token = 'no number'")
+
+    with duckdb.connect(str(warehouse.path)) as con:
+        assert one(con, HOLDER) is None
+        assert one(con, "select count(*) from duckdb_tables() where table_name = 'rehearsed'") == 0
+    with pytest.raises(WarehouseMissing), Warehouse(path=tmp_path / "none.duckdb").rehearsal():
+        pass
+
+
 def test_an_error_of_duckdb_comes_out_as_it_is(warehouse: Warehouse) -> None:
     with pytest.raises(duckdb.ConversionException), warehouse.transaction() as con:
         con.execute("insert into outbox.lease (lane, token) values ('x', 'no number')")

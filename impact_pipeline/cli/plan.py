@@ -1,0 +1,125 @@
+"""`impact-pipeline plan`: what the next submission would do, without doing it."""
+
+import getpass
+import os
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+from rich.console import Console
+
+from impact_pipeline.cli.reading import existing
+from impact_pipeline.cli.show import as_json, console, table, text
+from impact_pipeline.config import environment as env
+from impact_pipeline.config.load import Config, load_config
+from impact_pipeline.conversions.accept import Withheld, accept, with_hash, withheld
+from impact_pipeline.outbox.plan import Plan, plan, rehearse
+
+_NEXT = ("decision", "Type", "event", "EventTypeCode", "reason", "wait", "count", "amount", "CurrencyCode")
+_ANSWERS = ("object", "event", "decision", "reason", "count", "amount", "CurrencyCode")
+_ELIGIBLE = ("object", "event", "EventTypeCode", "reason", "count", "amount", "CurrencyCode")
+
+
+@click.command("plan")
+@click.option("--object", "object_name", metavar="OBJECT", help="Only this Salesforce object.")
+@click.option("--event", metavar="EVENT", help="Only this event of the object files.")
+@click.option("--limit", type=click.IntRange(0), default=20, show_default=True, help="How many payloads are shown.")
+@click.option("--accept", "accepted", metavar="HASH", help="Let go what is held under this hash, and nothing else.")
+@click.option("--reason", default="accepted as planned", show_default=True, help="With --accept: why.")
+@click.option("--by", "said_by", metavar="NAME", help="With --accept: who. Default: the user of this machine.")
+@click.option("--json", "wants_json", is_flag=True, help="Print all of it as JSON.")
+def command(
+    object_name: str | None,
+    event: str | None,
+    limit: int,
+    accepted: str | None,
+    reason: str,
+    said_by: str | None,
+    wants_json: bool,
+) -> None:
+    """
+    Show what the next submission would send, correct and hold: counts, money, and the exact payloads.
+
+    It decides and queues like a cycle, with the configuration as it is now, and undoes all of it: nothing is written,
+    nothing is read from Salesforce, nothing is sent. A payload is byte for byte what would leave, so it may hold
+    personal data. Runs wait for the warehouse meanwhile.
+
+    What a guard, a changed identity or a renamed value holds is shown with a hash; --accept HASH releases exactly
+    that, as long as it is still the same rows, amounts and configuration. The same --object and --event belong to it.
+
+    \b
+      impact-pipeline plan
+      impact-pipeline plan --accept 3f9c2a7be01d4856 --reason "month-end import, checked"
+    """
+    config = load_config(env.config_folder(os.environ))
+    if accepted is not None:
+        _accept(config, accepted, object_name, event, reason, said_by or getpass.getuser(), wants_json)
+        return
+    with existing().rehearsal() as con:
+        found = plan(con, config, now=datetime.now(UTC), object_name=object_name, event=event, limit=limit)
+    if wants_json:
+        click.echo(as_json(_document(found)))
+    else:
+        _show(console(), found)
+
+
+def _accept(
+    config: Config,
+    given: str,
+    object_name: str | None,
+    event: str | None,
+    reason: str,
+    said_by: str,
+    wants_json: bool,
+) -> None:
+    # Two transactions: what is found by rehearsing is undone, the words about it stay. Each row's word names what it
+    # was accepted with, so nothing else is accepted where a run comes between them.
+    warehouse = existing()
+    with warehouse.rehearsal() as con:
+        rehearse(con, config, now=datetime.now(UTC))
+        chosen = with_hash(withheld(con, config, object_name=object_name, event=event), given)
+    with warehouse.transaction() as con:
+        accept(con, chosen, reason=reason, said_by=said_by, now=datetime.now(UTC))
+    if wants_json:
+        click.echo(as_json({"accepted": _withheld(chosen)}))
+    else:
+        click.echo(f"Accepted: {chosen.reason}, {_size(chosen)}; {chosen.about}.\nThe next cycle goes by it.")
+
+
+def _document(found: Plan) -> dict[str, Any]:
+    return {**vars(found), "withheld": [_withheld(one) for one in found.withheld]}
+
+
+def _withheld(one: Withheld) -> dict[str, Any]:
+    return {
+        "hash": one.hash,
+        "reason": one.reason,
+        "about": one.about,
+        "count": one.row_count,
+        "money": one.money,
+    }
+
+
+def _show(out: Console, found: Plan) -> None:
+    out.print(_table("What the next submission would do; without a wait, at once", _NEXT, found.next))
+    if found.answers:
+        out.print(_table("Decisions that no cycle has made yet", _ANSWERS, found.answers))
+    for one in found.withheld:
+        out.print(f"[bold]Waits to be accepted[/]: {one.reason}, {_size(one)}", end="\n  ")
+        out.print(one.about, markup=False, end="\n  ")
+        out.print(f"impact-pipeline plan --accept {one.hash}\n", markup=False, soft_wrap=True)
+    if found.eligible:
+        title = "Meets a condition now and was never reported; it won't be by itself"
+        out.print(_table(title, _ELIGIBLE, found.eligible))
+    for row in found.payloads:
+        out.print(f"{row['Type']} {row['OrderId']} {row['wait'] or ''}".rstrip(), markup=False, soft_wrap=True)
+        out.print(f"  {row['payload'] or '(its action is not visible yet)'}", markup=False, soft_wrap=True)
+
+
+def _size(one: Withheld) -> str:
+    money = [f"{text(amount)} {currency}".rstrip() for currency, amount in one.money.items()]
+    return ", ".join([f"{one.row_count:,} rows", *money])
+
+
+def _table(title: str, names: tuple[str, ...], rows: list[dict[str, Any]]) -> Any:
+    return table(title, names, ([row[name] for name in names] for row in rows))
