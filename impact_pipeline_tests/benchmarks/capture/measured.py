@@ -23,13 +23,14 @@ import duckdb
 import requests
 
 from impact_pipeline.capture.cycle import capture_objects
+from impact_pipeline.capture.salesforce.bulk import PAGE_ROWS
 from impact_pipeline.capture.salesforce.client import SalesforceClient
 from impact_pipeline.capture.salesforce.login import ClientCredentials, JwtBearer, Login, checked_domain
 from impact_pipeline.config import environment as env
 from impact_pipeline.warehouse.connection import Warehouse
 from impact_pipeline.warehouse.sql import quote_identifier
 
-PAGE_ROWS = 50_000
+LINES = {"Opportunity": ("OpportunityLineItem", "OpportunityId")}
 CHUNK_BYTES = 1 << 20
 FINISHED = frozenset({"JobComplete", "Failed", "Aborted"})
 READ_SECONDS = 600.0
@@ -47,6 +48,7 @@ def cycle(folder: Path, wanted: Mapping[str, list[str]]) -> dict[str, Any]:
             warehouse,
             client,
             wanted,
+            lines={name: lines for name, lines in LINES.items() if name in wanted},
             run_id=run_id,
             staging=folder / "staging",
             clock=lambda: datetime.now(UTC),
