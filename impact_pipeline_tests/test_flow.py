@@ -17,8 +17,8 @@ from impact_pipeline.simulator.impact import Fault
 from impact_pipeline.warehouse.publish import publish, readers_path
 from impact_pipeline_tests.flow import Flow, flow_in
 
-# What records that a cycle ran.
-RECORDS_OF_RUNS = {'"audit"."extraction"', '"audit"."listing"', '"outbox"."lease"'}
+# What records that a cycle ran, and the list of what is left for the next one.
+RECORDS_OF_RUNS = {'"audit"."extraction"', '"audit"."listing"', '"outbox"."lease"', '"conversions"."open_decision"'}
 RUN = "import sys; sys.argv[1:] = ['run']; from impact_pipeline.cli import main; main()"
 READER = """
 import sys, duckdb

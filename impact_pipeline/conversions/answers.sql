@@ -1,5 +1,5 @@
 -- What     decides each pair of change and event: send, hold or skip (corrections come after it)
--- Reads    fact, trigger_answer, standing, mapped, conversions.current_decision, current_word
+-- Reads    fact, trigger_answer, standing, mapped, open_pair, carried, conversions.current_decision, current_word
 -- Writes   answer (temporary)
 -- Grain    one row per pair that is new or open; the first line that fits decides
 -- Binds    $now timestamptz, $overruled varchar[]: holds that a person may overrule
@@ -18,8 +18,7 @@ contender as (
 alias as (
     select distinct f.change_id, f.event
       from (select change_id, event, unnest(alias_keys) as event_key from fact) as f
-      join conversions.current_decision as d on d.event_key = f.event_key
-     where d.carries),
+      join carried as d on d.event_key = f.event_key),
 considered as (
     select f.*, m.* exclude (change_id, event),
            w.word, w.said_by, w.said_at, w.reason as why,
@@ -44,7 +43,7 @@ considered as (
       left join standing as s using (change_id, event)
       left join alias as a using (change_id, event)
       left join conversions.current_word as w using (change_id, event)
-      left join conversions.current_decision as g
+      left join open_pair as g
         on g.change_id = f.change_id and g.event = f.event and g.reason = 'mass_change'
      where f.role <> 'carrier'),
 taken as (

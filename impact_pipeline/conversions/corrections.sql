@@ -1,5 +1,5 @@
 -- What     decides for changes that did not send what they mean for an event that was reported before
--- Reads    fact, trigger_answer, answer, mapped, mapped_item, conversions.current_decision, conversion, item, wanted,
+-- Reads    fact, trigger_answer, answer, mapped, mapped_item, open_pair, carried, conversions.conversion, item, wanted,
 --          word, current_word, outbox.request, audit.current_action
 -- Writes   correction (temporary)
 -- Grain    one row per pair whose answer becomes correct, hold or skip because of a reported event
@@ -20,7 +20,7 @@ asking as (
       join trigger_answer as t using (change_id, event)
       left join conversions.word as r on r.word = 'reverse' and r.change_id = a.change_id and r.event = a.event
       left join conversions.current_word as w on w.change_id = a.change_id and w.event = a.event
-      left join conversions.current_decision as g
+      left join open_pair as g
         on g.change_id = a.change_id and g.event = a.event and g.reason = 'mass_change'
      where (a.decision = 'skip'
             or (a.decision = 'hold' and t.answer <> 'fire'
@@ -30,9 +30,8 @@ carried as (
     select q.change_id, q.event,
            d.change_id as carrier_id, d.event_id, d.decision, d.amount, d.CurrencyCode, d.EventTypeCode, d.OrderId
       from asking as q
-      join conversions.current_decision as d
-        on d.object = q.object and d.Id = q.Id and d.event = q.event
-     where d.carries and d.decision in ('send', 'hold')
+      join carried as d on d.Id = q.Id and d.event = q.event
+     where d.decision in ('send', 'hold')
        and coalesce(d.event_id = q.asked_event_id, true)
    qualify row_number() over (partition by q.change_id, q.event order by d.event_at desc, d.entry desc) = 1),
 request as (

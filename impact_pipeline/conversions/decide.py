@@ -1,7 +1,7 @@
 """
 changes.* → conversions.*: what becomes of each change for each event, set-based, one object after the other.
 
-    pair → fact → trigger_answer → need → line, mapped → standing → answer, correction
+    open_pair, carried, pair → fact → trigger_answer → need → line, mapped → standing → answer, correction
          → decision, conversion, item, wanted
 
 When all objects have been answered, the guards look at the call as a whole.
@@ -70,6 +70,7 @@ def decide(
     )
     described = captured(con)
     guards.begin(con)
+    con.execute(sql_file(__file__, "close.sql"))
     for about in _parents_first(config):
         if about.name in described.types:
             step = _Step(con, config, about, described, now)
@@ -77,6 +78,8 @@ def decide(
     if is_guarded:
         there = [name for name in config.objects if name in described.types]
         guards.hold_back(con, config, there, after=first, now=now)
+    for name in ("drop_open.sql", "keep_open.sql"):
+        con.execute(sql_file(__file__, name), {"after": first})
     rows = con.execute(
         "select object, event, decision, reason, count(*) from conversions.decision where decision_id > ? group by all",
         [first],
@@ -99,6 +102,8 @@ class _Step:
     def run(self, *, cycle_id: str, run_id: str, campaign_id: str, organization_id: str) -> None:
         events = list(self.about.events)
         correctable = [name for name, event in self.about.events.items() if event.rules]
+        self._execute("open.sql", object=self.about.name, events=events)
+        self._execute("carried.sql", formats=self._merged(), object=self.about.name)
         self._execute("pairs.sql", object=self.about.name, events=events, correctable=correctable)
         if _count(self.con, "pair") == 0:
             return
@@ -121,10 +126,8 @@ class _Step:
         self._write(cycle_id, run_id)
 
     def _write(self, cycle_id: str, run_id: str) -> None:
-        before = _newest_decision(self.con)
         self._execute("apply_corrections.sql")
         self._execute("record.sql", config_hash=self.config.hash, cycle_id=cycle_id, run_id=run_id, now=self.now)
-        self._execute("keep_current.sql", after=before)
         self._write_conversions()
         self._execute("pins.sql", now=self.now)
         self._execute("guards_keep_wanted.sql")
@@ -132,6 +135,17 @@ class _Step:
         self._execute("unwant.sql")
         self._execute("want.sql", now=self.now)
         self._execute("move_cursor.sql", object=self.about.name)
+
+    def _merged(self) -> dict[str, str]:
+        """The table of the object, and the records that were merged into those that changed."""
+        table = f"raw.{_q(self.about.name)}"
+        has_losers = self.captured.has(self.about.name, "MasterRecordId")
+        losers = (
+            f'select "Id" from {table} where "MasterRecordId" in (from touched)'
+            if has_losers
+            else "select null where false"
+        )
+        return {"table": table, "losers": losers}
 
     def _map_items(self) -> None:
         names = item_parameters(self.about)

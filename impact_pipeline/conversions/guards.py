@@ -57,9 +57,7 @@ def hold_back(con: duckdb.DuckDBPyConnection, config: Config, captured: list[str
     _run(con, "guards_hold.sql", max_rows=guards.max_rows, max_money=guards.max_money)
     held = _count(con, "held_back")
     if held:
-        for table in ("decision", "current_decision"):
-            sql = sql_file(__file__, "guards_decision.sql").format(decision=f"conversions.{table}")
-            con.execute(sql, {"after": after})
+        _run(con, "guards_decision.sql", after=after)
         _run(con, "guards_unpin.sql", now=now)
         _run(con, "guards_unwant.sql")
         _run(con, "guards_want_again.sql")

@@ -1,5 +1,5 @@
 -- What     tells for each pair how its business event stands: the newest entry that another change carries already
--- Reads    fact, conversions.current_decision, conversions.wanted, outbox.request
+-- Reads    fact, carried, conversions.wanted, outbox.request
 -- Writes   standing (temporary)
 -- Grain    one row per pair whose event is carried by another change; pairs never met before are absent
 create or replace temp table standing as
@@ -8,9 +8,8 @@ carrier as (
     select f.change_id, f.event,
            d.event_id, d.entry, d.decision
       from fact as f
-      join conversions.current_decision as d on d.event_key = f.event_key
-     where d.carries
-       and not (d.change_id = f.change_id and d.event = f.event)
+      join carried as d on d.event_key = f.event_key
+     where not (d.change_id = f.change_id and d.event = f.event)
    qualify row_number() over (partition by f.change_id, f.event order by d.entry desc, d.change_id) = 1),
 sent as (
     select r.event_id,

@@ -180,7 +180,7 @@ def add_conversion(
     customer = f"customer-{order_id}" if CustomerId == "" else CustomerId
     total = Decimal(amount) if amount else sum((Decimal(one[2]) for one in items), Decimal(0)) if items else None
     con.execute("delete from conversions.conversion where event_id = $id", {"id": event_id})
-    con.execute("delete from conversions.current_decision where event_id = $id", {"id": event_id})
+    con.execute("delete from conversions.decision where event_id = $id", {"id": event_id})
     con.execute(
         "insert into conversions.conversion by name select $id as event_id, 1 as change_id, 'Opportunity' as object, "
         "$order as Id, 'won' as event, 'lead' as type_kind, $at::timestamptz as event_at, "
@@ -216,9 +216,9 @@ def add_conversion(
 
 def decide(con: Any, event_id: str, at: datetime, *, decision: str, reason: str = "field_changed") -> None:
     """Let the decision that carries the event be this one."""
-    con.execute("delete from conversions.current_decision where event_id = $id", {"id": event_id})
+    con.execute("delete from conversions.decision where event_id = $id", {"id": event_id})
     con.execute(
-        "insert into conversions.current_decision by name select nextval('conversions.decision_id') as decision_id, "
+        "insert into conversions.decision by name select nextval('conversions.decision_id') as decision_id, "
         "1 as change_id, 'Opportunity' as object, $id as Id, 'won' as event, $decision as decision, $reason as reason, "
         "$id as event_id, 1 as entry, true as carries, $at::timestamptz as event_at, 'hash' as config_hash, "
         "'cycle' as cycle_id, 'cycle' as run_id, $at as decided_at",

@@ -270,7 +270,7 @@ def test_a_deleted_record_whose_conversion_never_left_sends_nothing_until_it_is_
     with outbox.warehouse.transaction() as con:
         told(con, "deleted", 10, outbox.clock.now())
         con.execute(
-            "insert into conversions.current_decision by name select 900 as decision_id, 10 as change_id, "
+            "insert into conversions.decision by name select 900 as decision_id, 10 as change_id, "
             "'Opportunity' as object, 'Lead_1' as Id, 'won' as event, 'correct' as decision, "
             "'record_deleted' as reason, $id as event_id, false as carries, 'hash' as config_hash, 'c' as cycle_id, "
             "'c' as run_id, $at::timestamptz as decided_at",

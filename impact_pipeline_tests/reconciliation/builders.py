@@ -77,24 +77,16 @@ class Rows:
         }
         values |= given
         self.insert("conversions.decision", **values)
-        self.con.execute(
-            "insert into conversions.current_decision by name "
-            "select * from conversions.decision where decision_id = (select max(decision_id) from conversions.decision)"
-        )
         return event_id
 
     def decide_again(self, event_id: str, **changed: Any) -> None:
         """A change of mind about the carrying decision of an event."""
-        setters = ", ".join(f"{name} = ?" for name in changed)
+        replaced = "".join(f", ? as {name}" for name in changed)
         self.con.execute(
-            f"update conversions.current_decision set decision_id = nextval('conversions.decision_id'), {setters} "
+            "insert into conversions.decision by name select * replace (nextval('conversions.decision_id') as "
+            f"decision_id, decision_id as previous_decision_id{replaced}) from conversions.current_decision "
             "where event_id = ? and carries",
             [*changed.values(), event_id],
-        )
-        self.con.execute(
-            "insert into conversions.decision by name select * from conversions.current_decision "
-            "where event_id = ? and carries",
-            [event_id],
         )
 
     def request(self, order: str, **given: Any) -> int:

@@ -213,7 +213,8 @@ create table conversions.decision (
     cycle_id      varchar not null,
     run_id        varchar not null,
     decided_by    varchar,
-    decided_at    timestamptz not null);
+    decided_at    timestamptz not null,
+    previous_decision_id bigint);
 comment on table conversions.decision is 'Append-only. What became of a change for an event, and each change of mind: send, correct, hold or skip, with a reason code of a closed list.';
 comment on column conversions.decision.decision_id is 'Number of the decision, growing.';
 comment on column conversions.decision.change_id is 'The change in changes.change.';
@@ -238,9 +239,15 @@ comment on column conversions.decision.cycle_id is 'The cycle that decided.';
 comment on column conversions.decision.run_id is 'The Dagster run that decided.';
 comment on column conversions.decision.decided_by is 'The person, where a person decided.';
 comment on column conversions.decision.decided_at is 'When. UTC.';
+comment on column conversions.decision.previous_decision_id is 'The decision on the same change and event whose place it takes; null for the first.';
 
-create table conversions.current_decision as select * from conversions.decision limit 0;
-comment on table conversions.current_decision is 'The newest decision per change and event; columns as in conversions.decision.';
+create view conversions.current_decision as
+select d.*
+  from conversions.decision as d
+  anti join (select previous_decision_id
+               from conversions.decision
+              where previous_decision_id is not null) as n on n.previous_decision_id = d.decision_id;
+comment on view conversions.current_decision is 'The newest decision per change and event; columns as in conversions.decision.';
 comment on column conversions.current_decision.decision_id is 'Number of the decision, growing.';
 comment on column conversions.current_decision.change_id is 'The change in changes.change.';
 comment on column conversions.current_decision.object is 'API name of the object.';
@@ -264,6 +271,22 @@ comment on column conversions.current_decision.cycle_id is 'The cycle that decid
 comment on column conversions.current_decision.run_id is 'The Dagster run that decided.';
 comment on column conversions.current_decision.decided_by is 'The person, where a person decided.';
 comment on column conversions.current_decision.decided_at is 'When. UTC.';
+comment on column conversions.current_decision.previous_decision_id is 'The decision on the same change and event whose place it took; null for the first.';
+
+create table conversions.open_decision (
+    decision_id bigint not null,
+    change_id   bigint not null,
+    object      varchar not null,
+    event       varchar not null,
+    decision    varchar not null,
+    event_id    varchar);
+comment on table conversions.open_decision is 'The current decisions that every cycle looks at again: what is held, and what is to be sent until its first intent.';
+comment on column conversions.open_decision.decision_id is 'The decision in conversions.decision.';
+comment on column conversions.open_decision.change_id is 'The change that it is about.';
+comment on column conversions.open_decision.object is 'API name of the object.';
+comment on column conversions.open_decision.event is 'Name of the event in the object''s file.';
+comment on column conversions.open_decision.decision is 'hold or send.';
+comment on column conversions.open_decision.event_id is 'Identity of the business event.';
 
 create table conversions.conversion (
     event_id     varchar not null,

@@ -1,0 +1,22 @@
+-- What     the pairs of one object that are answered anew, as they stand: held, or to be sent and not yet intended (their
+--          values follow the record), or dismissed, and the person thinks better of it
+-- Reads    conversions.open_decision, decision, current_decision, current_word; outbox.request
+-- Writes   open_pair (temporary)
+-- Grain    one row per pair
+-- Binds    $object varchar, $events varchar[]
+create or replace temp table open_pair as
+select d.*
+  from conversions.open_decision as o
+  join conversions.decision as d using (decision_id)
+  left join outbox.request as r on r.event_id = o.event_id and r.Type = 'Conversion'
+ where o.object = $object
+   and list_contains($events, o.event)
+   and (o.decision = 'hold' or r.request_id is null or r.state = 'ready' and r.intended_at is null)
+union all
+select d.*
+  from conversions.current_decision as d
+  join conversions.current_word as w using (change_id, event)
+ where d.object = $object
+   and list_contains($events, d.event)
+   and d.reason = 'dismissed'
+   and w.word = 'release'
