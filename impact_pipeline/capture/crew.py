@@ -17,7 +17,7 @@ from typing import Generic, Protocol, TypeVar
 
 READERS = 4
 GATHER_SECONDS = 1.0
-GATHER_ROWS = 50_000
+GATHER_ROWS = 200_000
 _POLL_SECONDS = 0.1
 
 

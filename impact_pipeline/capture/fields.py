@@ -11,6 +11,8 @@ from typing import Any
 # Objects or lists inside a record, or refused by bulk jobs: their parts are fields of their own.
 SKIPPED_TYPES = frozenset({"address", "location", "base64", "complexvalue", "json"})
 _NUMBERS = frozenset({"currency", "double", "percent"})
+# Numbers may grow beyond what describe said when they were first seen; up to here a wider column costs nothing.
+LEAST_PRECISION = 18
 _FIXED = {
     "boolean": "BOOLEAN",
     "int": "BIGINT",
@@ -41,7 +43,7 @@ class Field:
     def duckdb_type(self) -> str:
         """The column's type. Unknown types are text; values are never guessed from their look."""
         if self.type in _NUMBERS:
-            return f"DECIMAL(38,{self.scale or 0})"
+            return f"DECIMAL({max(LEAST_PRECISION, self.precision or 0)},{self.scale or 0})"
         return _FIXED.get(self.type, "VARCHAR")
 
 

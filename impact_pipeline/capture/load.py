@@ -1,11 +1,11 @@
 """
-Staged files → raw.<Object> and raw.<Object>_version, set-based, inside the caller's transaction.
+Staged files → raw.<Object>, set-based, inside the caller's transaction; what is superseded moves to raw.<Object>_past.
 
 A row that equals the current one in every captured field writes nothing. Text stays as it came; what can't become the
 type that describe names is an error, never a null.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,7 +14,7 @@ import duckdb
 from impact_pipeline.capture.fields import Field
 from impact_pipeline.capture.objects import ObjectPlan
 from impact_pipeline.capture.staging import StagedRows
-from impact_pipeline.capture.tables import column_types, growing_sets, table, typed_columns, version_table
+from impact_pipeline.capture.tables import column_types, growing_sets, past_table, table, typed_columns
 from impact_pipeline.warehouse.sql import quote_identifier, quote_literal, sql_file
 
 LONGEST_ROW_BYTES = 16 * 1024 * 1024
@@ -66,39 +66,34 @@ def load_rows(
     types = column_types(con, plan.name)
     columns = typed_columns(types, plan)
     con.execute(_ID_MACRO)
-    _read_text(con, [rows for rows in staged if rows.row_count], plan)
-    _refuse_unreadable(con, plan, columns)
-    has_deleted = "IsDeleted" in plan.field_names
-    con.execute(
-        sql_file(__file__, "load_newest.sql").format(
-            typed=_list([f"{_value(field, kind)} as {_q(field.name)}" for field, kind in columns]),
-            is_deleted=f"coalesce({_value_of(columns, 'IsDeleted')}, false)" if has_deleted else "false",
-            id=_value_of(columns, "Id"),
-            stamp=_value_of(columns, plan.description.cursor_field),
-        )
+    _read_typed(con, staged, plan, columns)
+    stamp = _q(plan.description.cursor_field)
+    differs = [f"n.{_q(name)} is distinct from o.{_q(name)}" for name in plan.field_names]
+    changed = sql_file(__file__, "load_changed.sql").format(
+        table=table(plan.name), stamp=stamp, differs="\n             or ".join(differs)
     )
+    con.execute(changed, {"growing": growing_sets(con, plan)})
     captured = set(plan.field_names)
-    newest = _newest_version(con, plan)
-    con.execute(
-        sql_file(__file__, "load_versions.sql").format(
-            version_table=version_table(plan.name),
-            table=table(plan.name),
-            columns=_columns(types),
-            values=_list([f"{'n' if name in captured else 'o'}.{_q(name)}" for name in types], 15),
-            stamp=_q(plan.description.cursor_field),
-            differs="\n                     or ".join(
-                f"n.{_q(name)} is distinct from o.{_q(name)}" for name in plan.field_names
-            ),
-        ),
-        {
-            "captured_at": context.captured_at,
-            "field_set_id": context.field_set_id,
-            "growing": growing_sets(con, plan),
-            "cycle_id": context.cycle_id,
-            "is_first_load": context.is_first_load,
-        },
+    uncaptured = types.keys() - captured
+    insert = sql_file(__file__, "load_insert.sql").format(
+        table=table(plan.name),
+        past_table=past_table(plan.name),
+        columns=_columns(types),
+        values=_list([f"{'n' if name in captured else 'o'}.{_q(name)}" for name in types], 15),
+        # A field that vanished keeps its last value.
+        before=f'left join {past_table(plan.name)} as o on o."_version_id" = c.previous_version_id'
+        if uncaptured
+        else "",
+        # The versions of a baseline all count as one moment, so nobody asks in which order they were made.
+        order="" if context.is_first_load else f'order by n.{stamp}, n."Id"',
     )
-    return _replace_current(con, plan, types, newest)
+    values = {
+        "captured_at": context.captured_at,
+        "field_set_id": context.field_set_id,
+        "cycle_id": context.cycle_id,
+        "is_first_load": context.is_first_load,
+    }
+    return _replace_current(con, plan, insert, values)
 
 
 def living(con: duckdb.DuckDBPyConnection, object_name: str, ids: Collection[str]) -> list[str]:
@@ -120,7 +115,12 @@ def salesforce_ids(con: duckdb.DuckDBPyConnection, ids: Collection[str]) -> list
 def staged_ids(con: duckdb.DuckDBPyConnection, staged: Sequence[StagedRows], plan: ObjectPlan) -> None:
     """Put staged rows into temp table capture_text as they came, for a comparison of Ids."""
     con.execute(_ID_MACRO)
-    _read_text(con, staged, plan)
+    columns = ", ".join(f"{_q(name)} varchar" for name in plan.field_names)
+    con.execute(f"create or replace temp table capture_text ({columns})")
+    for rows in _not_empty(staged):
+        names = _list([_q(name) for name in rows.columns])
+        con.execute(f"insert into capture_text ({names}) select {names} from {_reader(rows)}", {"file": str(rows.path)})
+    _refuse_incomplete(plan, staged, *con.execute("select count(*) from capture_text").fetchall()[0])
 
 
 def mark_gone(
@@ -141,89 +141,114 @@ def mark_gone(
     """
     if not ids:
         return 0
-    types = column_types(con, plan.name)
-    newest = _newest_version(con, plan)
-    con.execute(
-        sql_file(__file__, "load_gone.sql").format(
-            version_table=version_table(plan.name),
-            table=table(plan.name),
-            columns=_columns(types),
-            values=_list([f"o.{_q(name)}" for name in types]),
-        ),
-        {
-            "ids": list(ids),
-            "how": how,
-            "is_deleted": is_deleted,
-            "captured_at": context.captured_at,
-            "cycle_id": context.cycle_id,
-        },
+    gone = sql_file(__file__, "load_gone.sql").format(table=table(plan.name))
+    con.execute(gone, {"ids": list(ids), "is_deleted": is_deleted})
+    insert = sql_file(__file__, "load_insert_gone.sql").format(
+        table=table(plan.name),
+        past_table=past_table(plan.name),
+        columns=_columns(column_types(con, plan.name)),
     )
-    return _replace_current(con, plan, types, newest)
+    values = {
+        "how": how,
+        "is_deleted": is_deleted,
+        "captured_at": context.captured_at,
+        "cycle_id": context.cycle_id,
+    }
+    return _replace_current(con, plan, insert, values)
 
 
-def _read_text(con: duckdb.DuckDBPyConnection, staged: Sequence[StagedRows], plan: ObjectPlan) -> None:
-    """Put the text of all files into temp table capture_text, in the order of reading."""
-    columns = ", ".join(f"{_q(name)} varchar" for name in plan.field_names)
-    con.execute(f"create or replace temp table capture_text ({columns})")
-    for rows in staged:
-        kinds = ", ".join(f"{quote_literal(name)}: 'VARCHAR'" for name in rows.columns)
-        if rows.is_csv:
-            reader = (
-                "read_csv($files, auto_detect = false, header = true, delim = ',', new_line = '\\n', quote = '\"', "
-                f"escape = '\"', columns = {{{kinds}}}, max_line_size = {LONGEST_ROW_BYTES})"
-            )
-        else:
-            reader = (
-                f"read_json($files, format = 'newline_delimited', columns = {{{kinds}}}, "
-                f"maximum_object_size = {LONGEST_ROW_BYTES})"
-            )
-        text = sql_file(__file__, "load_text.sql").format(
-            columns=_list([_q(name) for name in rows.columns]), reader=reader
+def _read_typed(
+    con: duckdb.DuckDBPyConnection, staged: Sequence[StagedRows], plan: ObjectPlan, columns: list[tuple[Field, str]]
+) -> None:
+    """Put the rows of all files into temp table capture_rows, in the order of reading, one for each record."""
+    has_deleted = "IsDeleted" in plan.field_names
+    misfits = [
+        f"{_text(field)} is not null and {_value(field, kind)} is null"
+        for field, kind in columns
+        if field.duckdb_type != "VARCHAR"
+    ]
+    shapes = {
+        "typed": _list([f"{_value(field, kind)} as {_q(field.name)}" for field, kind in columns]),
+        "is_deleted": f"coalesce({_value_of(columns, 'IsDeleted')}, false)" if has_deleted else "false",
+        "misfits": " or ".join(misfits) or "false",
+    }
+    names = _columns([*plan.field_names, "_is_deleted", "_misfits"])
+    for number, rows in enumerate(_not_empty(staged)):
+        typed = sql_file(__file__, "load_typed.sql").format(**shapes, reader=_reader(rows))
+        begin = f"insert into capture_rows ({names})" if number else "create or replace temp table capture_rows as"
+        con.execute(f"{begin}\n{typed}", {"file": str(rows.path)})
+    read, ids, misfitting, without_id = con.execute(
+        'select count(*), count(distinct "Id"), count(*) filter ("_misfits"), count(*) filter ("Id" is null) '
+        "from capture_rows"
+    ).fetchall()[0]
+    _refuse_incomplete(plan, staged, read)
+    if misfitting or without_id:
+        _name_misfits(con, staged, plan, columns)
+    if ids < read:
+        con.execute(sql_file(__file__, "load_newest.sql").format(stamp=_q(plan.description.cursor_field)))
+
+
+def _not_empty(staged: Sequence[StagedRows]) -> list[StagedRows]:
+    return [rows for rows in staged if rows.row_count]
+
+
+def _reader(rows: StagedRows) -> str:
+    """A table function over the file, every value as text."""
+    kinds = ", ".join(f"{quote_literal(name)}: 'VARCHAR'" for name in rows.columns)
+    if rows.is_csv:
+        return (
+            "read_csv($file, auto_detect = false, header = true, delim = ',', new_line = '\\n', quote = '\"', "
+            f"escape = '\"', columns = {{{kinds}}}, max_line_size = {LONGEST_ROW_BYTES})"
         )
-        con.execute(text, {"files": [str(rows.path)]})
+    return (
+        f"read_json($file, format = 'newline_delimited', columns = {{{kinds}}}, "
+        f"maximum_object_size = {LONGEST_ROW_BYTES})"
+    )
+
+
+def _refuse_incomplete(plan: ObjectPlan, staged: Sequence[StagedRows], read: int) -> None:
     expected = sum(rows.row_count for rows in staged)
-    read = con.execute("select count(*) from capture_text").fetchall()[0][0]
     if read != expected:
         raise ValueError(f"{plan.name}: {expected} rows came, but {read} could be read. Nothing of them was committed.")
 
 
-def _refuse_unreadable(con: duckdb.DuckDBPyConnection, plan: ObjectPlan, columns: list[tuple[Field, str]]) -> None:
+def _name_misfits(
+    con: duckdb.DuckDBPyConnection, staged: Sequence[StagedRows], plan: ObjectPlan, columns: list[tuple[Field, str]]
+) -> None:
+    """Raise an error that names the field."""
     typed = [(field, kind) for field, kind in columns if field.duckdb_type != "VARCHAR"]
     counts = [
-        f"count(*) filter (where nullif({_q(field.name)}, '') is not null and {_value(field, kind)} is null)"
-        for field, kind in typed
+        f"count(*) filter (where {_text(field)} is not null and {_value(field, kind)} is null)" for field, kind in typed
     ]
-    found = con.execute(
-        f'select count(*) filter (where "Id" is null), {", ".join(counts)} from capture_text'
-    ).fetchall()[0]
-    for name, data_type, count in zip(
-        ["Id", *(field.name for field, _ in typed)],
-        ["Id", *(field.duckdb_type for field, _ in typed)],
-        found,
-        strict=True,
-    ):
-        if count:
-            raise UnreadableValue(
-                f"{plan.name}.{name}: {count} values that Salesforce sent are no {data_type}, though describe says so. "
-                "Nothing of this window was committed. Read the field's definition in Setup; leave it out of the "
-                "config until it is mended."
-            )
+    for rows in _not_empty(staged):
+        found = con.execute(
+            f'select count(*) filter (where "Id" is null), {", ".join(counts)} from {_reader(rows)}',
+            {"file": str(rows.path)},
+        ).fetchall()[0]
+        for name, data_type, count in zip(
+            ["Id", *(field.name for field, _ in typed)],
+            ["Id", *(field.duckdb_type for field, _ in typed)],
+            found,
+            strict=True,
+        ):
+            if count:
+                raise UnreadableValue(
+                    f"{plan.name}.{name}: {count} values that Salesforce sent are no {data_type}, though describe says "
+                    "so. Nothing of this window was committed. Read the field's definition in Setup; leave it out of "
+                    "the config until it is mended."
+                )
 
 
-def _replace_current(con: duckdb.DuckDBPyConnection, plan: ObjectPlan, types: dict[str, str], newest: int) -> int:
-    names = {"version_table": version_table(plan.name), "table": table(plan.name)}
-    written = con.execute(
-        f'select count(*) from {version_table(plan.name)} where "_version_id" > $after', {"after": newest}
-    ).fetchall()[0][0]
-    if written:
-        con.execute(sql_file(__file__, "load_remove.sql").format(**names), {"after": newest})
-        con.execute(sql_file(__file__, "load_insert.sql").format(**names, columns=_columns(types)), {"after": newest})
-    return int(written)
-
-
-def _newest_version(con: duckdb.DuckDBPyConnection, plan: ObjectPlan) -> int:
-    rows = con.execute(f'select coalesce(max("_version_id"), 0) from {version_table(plan.name)}').fetchall()
-    return int(rows[0][0])
+def _replace_current(con: duckdb.DuckDBPyConnection, plan: ObjectPlan, insert: str, values: dict[str, object]) -> int:
+    """Move what capture_changed names to the past and carry out `insert`; how many versions that made."""
+    changed, superseding = con.execute("select count(*), count(previous_version_id) from capture_changed").fetchall()[0]
+    if superseding:
+        names = {"table": table(plan.name), "past_table": past_table(plan.name)}
+        for step in ("load_supersede.sql", "load_remove.sql"):
+            con.execute(sql_file(__file__, step).format(**names))
+    if changed:
+        con.execute(insert, values)
+    return int(changed)
 
 
 def _value_of(columns: list[tuple[Field, str]], name: str) -> str:
@@ -232,22 +257,29 @@ def _value_of(columns: list[tuple[Field, str]], name: str) -> str:
 
 def _value(field: Field, column_type: str) -> str:
     """The text of a field as a value of its column; null where it is empty or can't be that."""
-    text = f"nullif({_q(field.name)}, '')"
+    text = _text(field)
     if field.is_id:
         return f"salesforce_id({text})"
     if field.duckdb_type == "VARCHAR":
         return text
     if field.duckdb_type == "BIGINT":
         # Bulk jobs write whole numbers as 5.0 too; a fraction would be rounded without a word.
-        number = f"try_cast({text} as decimal(38, 6))"
-        value = f"case when {number} = trunc({number}) then try_cast({number} as bigint) end"
+        number = f"try_cast({text} as decimal(18, 3))"
+        value = (
+            f"case when contains({text}, '.') then case when {number} = trunc({number}) then {number}::bigint end "
+            f"else try_cast({text} as bigint) end"
+        )
     else:
         value = f"try_cast({text} as {field.duckdb_type})"
     return value if column_type == field.duckdb_type else f"try_cast({value} as {column_type})"
 
 
-def _columns(types: dict[str, str]) -> str:
-    return _list([_q(name) for name in types])
+def _text(field: Field) -> str:
+    return f"nullif({_q(field.name)}, '')"
+
+
+def _columns(names: Iterable[str]) -> str:
+    return _list([_q(name) for name in names])
 
 
 def _list(parts: list[str], indent: int = 7) -> str:

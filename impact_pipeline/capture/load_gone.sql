@@ -1,20 +1,10 @@
--- What     writes a version of each living record that is gone: deleted on proof, or missing without one
+-- What     finds the current rows of records that are gone
 -- Reads    {table}
--- Writes   {version_table}
--- Grain    one row per record that isn't known to be gone that way; its last values stay
--- Binds    $ids varchar[], $how varchar, $is_deleted boolean, $captured_at timestamptz, $cycle_id varchar
-insert into {version_table}
-       ({columns}, "_is_deleted", "_deleted_how", "_captured_at", "_fields", "_version_id",
-        "_previous_version_id", "_cycle_id", "_is_first_load")
-select {values},
-       $is_deleted,
-       $how,
-       $captured_at,
-       o."_fields",
-       nextval('raw.version_id'),
-       o."_version_id",
-       $cycle_id,
-       false
+-- Writes   temp table capture_changed
+-- Grain    one row per record that isn't known to be gone that way
+-- Binds    $ids varchar[], $is_deleted boolean
+create or replace temp table capture_changed as
+select null::bigint as row_number, o."_version_id" as previous_version_id
   from {table} as o
  where o."Id" in (select unnest($ids))
    and not o."_is_deleted"

@@ -1,8 +1,6 @@
--- What     takes out the records that have got a newer version, to make room for it
--- Reads    {version_table}
+-- What     takes the superseded versions out, to make room for the newer ones
+-- Reads    temp table capture_changed
 -- Writes   {table}
--- Binds    $after bigint
 delete from {table}
- where "Id" in (select "Id"
-                  from {version_table}
-                 where "_version_id" > $after)
+ where "_version_id" in (select previous_version_id
+                           from capture_changed)

@@ -1,5 +1,11 @@
-"""The tables of raw.*: made and widened from what describe says. Columns are never dropped and never narrowed."""
+"""
+The tables of raw.*: made and widened from what describe says. Columns are never dropped and never narrowed.
 
+Each version of a record is kept once: the newest in raw.<Object>, the others in raw.<Object>_past. The view
+raw.<Object>_version shows all of them.
+"""
+
+import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
@@ -9,6 +15,8 @@ from impact_pipeline.capture.fields import Field
 from impact_pipeline.capture.objects import ObjectPlan
 from impact_pipeline.warehouse.sql import quote_identifier, quote_literal
 
+# Of a DECIMAL in DuckDB.
+MOST_DIGITS = 38
 _OURS = {
     "_is_deleted": ("BOOLEAN", "Whether the record is deleted in Salesforce."),
     "_deleted_how": (
@@ -19,9 +27,6 @@ _OURS = {
     "_captured_at": ("TIMESTAMP WITH TIME ZONE", "When it was read. UTC."),
     "_fields": ("INTEGER", "The set of fields that it was captured with, in raw._field_set."),
     "_version_id": ("BIGINT", "Number of the version, growing over all objects."),
-}
-_OURS_OF_VERSIONS = {
-    **_OURS,
     "_previous_version_id": ("BIGINT", "The version of the same record before it; null for the first."),
     "_cycle_id": ("VARCHAR", "The cycle that saw it, in audit.extraction."),
     "_is_first_load": ("BOOLEAN", "True for what the first load of the object found: a baseline."),
@@ -33,8 +38,13 @@ def table(object_name: str) -> str:
     return f"raw.{quote_identifier(object_name)}"
 
 
+def past_table(object_name: str) -> str:
+    """raw.<Object>_past, quoted."""
+    return f"raw.{quote_identifier(object_name + '_past')}"
+
+
 def version_table(object_name: str) -> str:
-    """raw.<Object>_version, quoted."""
+    """raw.<Object>_version, quoted: a view."""
     return f"raw.{quote_identifier(object_name + '_version')}"
 
 
@@ -56,14 +66,19 @@ def prepare(con: duckdb.DuckDBPyConnection, plan: ObjectPlan, *, now: datetime) 
     """
     existing = column_types(con, plan.name)
     wanted = {field.name: field for field in plan.fields}
+    has_new_shape = not existing
     if not existing:
         _create(con, plan)
     for name, field in wanted.items():
         if existing and name not in existing:
             _add(con, plan.name, field)
+            has_new_shape = True
         elif existing and (wider := wider_type(existing[name], field.duckdb_type)) != existing[name]:
-            for target in (table(plan.name), version_table(plan.name)):
+            for target in (table(plan.name), past_table(plan.name)):
                 con.execute(f"alter table {target} alter column {quote_identifier(name)} set data type {wider}")
+            has_new_shape = True
+    if has_new_shape:
+        _show_versions(con, plan)
     _describe(con, plan, now)
     return _field_set_id(con, plan)
 
@@ -72,14 +87,15 @@ def wider_type(existing: str, described: str) -> str:
     """
     The type that holds both the values of a column and those that a retyped field brings.
 
-    Scales only grow; a whole number becomes a decimal one; every other pair ends as text, which can hold anything.
+    Digits only grow; a whole number becomes a decimal one; every other pair ends as text, which can hold anything.
     """
     if existing == described:
         return existing
-    scales = [_scale(existing), _scale(described)]
-    if None in scales:
+    shapes = [_shape(existing), _shape(described)]
+    if None in shapes:
         return "VARCHAR"
-    return f"DECIMAL(38,{max(scale for scale in scales if scale is not None)})"
+    whole, scale = (max(sizes) for sizes in zip(*(shape for shape in shapes if shape is not None), strict=True))
+    return f"DECIMAL({whole + scale},{scale})" if whole + scale <= MOST_DIGITS else "VARCHAR"
 
 
 def growing_sets(con: duckdb.DuckDBPyConnection, plan: ObjectPlan) -> list[int]:
@@ -118,22 +134,31 @@ def note_present(con: duckdb.DuckDBPyConnection, object_name: str, fields: Itera
 
 
 def _create(con: duckdb.DuckDBPyConnection, plan: ObjectPlan) -> None:
-    for target, ours, about in (
-        (table(plan.name), _OURS, f"{plan.name} of Salesforce: the newest row per Id."),
-        (version_table(plan.name), _OURS_OF_VERSIONS, f"Append-only. Every version of {plan.name} that was seen."),
+    for target, about in (
+        (table(plan.name), f"{plan.name} of Salesforce: the newest version of each record."),
+        (past_table(plan.name), f"The versions of {plan.name} that newer ones have superseded."),
     ):
         columns = [f"{quote_identifier(field.name)} {field.duckdb_type}" for field in plan.fields]
-        columns += [f"{quote_identifier(name)} {data_type}" for name, (data_type, _) in ours.items()]
+        columns += [f"{quote_identifier(name)} {data_type}" for name, (data_type, _) in _OURS.items()]
         con.execute(f"create table {target} ({', '.join(columns)})")
         _comment(con, f"table {target}", about)
         for field in plan.fields:
             _comment_field(con, target, plan.name, field)
-        for name, (_, text) in ours.items():
+        for name, (_, text) in _OURS.items():
             _comment(con, f"column {target}.{quote_identifier(name)}", text)
 
 
+def _show_versions(con: duckdb.DuckDBPyConnection, plan: ObjectPlan) -> None:
+    """A view over tables that got another shape has to be made anew."""
+    con.execute(
+        f"create or replace view {version_table(plan.name)} as "
+        f"select * from {table(plan.name)} union all select * from {past_table(plan.name)}"
+    )
+    _comment(con, f"view {version_table(plan.name)}", f"Append-only. Every version of {plan.name} that was seen.")
+
+
 def _add(con: duckdb.DuckDBPyConnection, object_name: str, field: Field) -> None:
-    for target in (table(object_name), version_table(object_name)):
+    for target in (table(object_name), past_table(object_name)):
         con.execute(f"alter table {target} add column {quote_identifier(field.name)} {field.duckdb_type}")
         _comment_field(con, target, object_name, field)
 
@@ -206,12 +231,12 @@ def _field_set_id(con: duckdb.DuckDBPyConnection, plan: ObjectPlan) -> int:
     return int(made[0][0])
 
 
-def _scale(data_type: str) -> int | None:
+def _shape(data_type: str) -> tuple[int, int] | None:
+    """Digits before and after the point; None for what is no number."""
     if data_type == "BIGINT":
-        return 0
-    if data_type.startswith("DECIMAL(38,"):
-        return int(data_type.removeprefix("DECIMAL(38,").removesuffix(")"))
-    return None
+        return 19, 0
+    found = re.fullmatch(r"DECIMAL\((\d+),(\d+)\)", data_type)
+    return None if found is None else (int(found[1]) - int(found[2]), int(found[2]))
 
 
 def typed_columns(types: Mapping[str, str], plan: ObjectPlan) -> list[tuple[Field, str]]:

@@ -111,9 +111,9 @@ def an_object(name: str, *fields: dict[str, Any]) -> Description:
 @pytest.mark.parametrize(
     ("given", "column"),
     [
-        (a_field("F", "currency", precision=18, scale=2), "DECIMAL(38,2)"),
-        (a_field("F", "percent", precision=3, scale=0), "DECIMAL(38,0)"),
-        (a_field("F", "double", precision=18, scale=15), "DECIMAL(38,15)"),
+        (a_field("F", "currency", precision=18, scale=2), "DECIMAL(18,2)"),
+        (a_field("F", "percent", precision=3, scale=0), "DECIMAL(18,0)"),
+        (a_field("F", "double", precision=18, scale=15), "DECIMAL(18,15)"),
         (a_field("F", "int", digits=8), "BIGINT"),
         (a_field("F", "boolean"), "BOOLEAN"),
         (a_field("F", "date"), "DATE"),
@@ -135,9 +135,10 @@ def test_what_bulk_jobs_cannot_read_is_left_out(kind: str) -> None:
 @pytest.mark.parametrize(
     ("existing", "described", "wider"),
     [
-        ("DECIMAL(38,2)", "DECIMAL(38,4)", "DECIMAL(38,4)"),
-        ("DECIMAL(38,4)", "DECIMAL(38,2)", "DECIMAL(38,4)"),
-        ("BIGINT", "DECIMAL(38,2)", "DECIMAL(38,2)"),
+        ("DECIMAL(18,2)", "DECIMAL(38,4)", "DECIMAL(38,4)"),
+        ("DECIMAL(18,4)", "DECIMAL(20,2)", "DECIMAL(22,4)"),
+        ("BIGINT", "DECIMAL(18,2)", "DECIMAL(21,2)"),
+        ("DECIMAL(18,4)", "DECIMAL(38,2)", "VARCHAR"),
         ("DATE", "VARCHAR", "VARCHAR"),
         ("VARCHAR", "DATE", "VARCHAR"),
         ("DATE", "TIMESTAMP WITH TIME ZONE", "VARCHAR"),

@@ -29,7 +29,7 @@ from impact_pipeline.capture.salesforce.errors import (
     UnknownObject,
 )
 
-PAGE_ROWS = 100_000
+PAGE_ROWS = 250_000
 PAGES_AT_ONCE = 3
 # What Sforce-Locator says on the last page: the text, not nothing.
 END = "null"

@@ -1,9 +1,9 @@
--- What     writes what the org has made or edited as new versions, as a capture does
--- Reads    made, {table}
--- Writes   {version_table}
+-- What     writes what the org has made or edited as the current rows, as a capture does
+-- Reads    made, capture_changed, {past_table}
+-- Writes   {table}
 -- Grain    one row per record made or edited
 -- Binds    $at timestamptz, $fields integer, $cycle_id varchar, $is_first_load boolean
-insert into {version_table} by name
+insert into {table} by name
 select {columns},
        m."IsDeleted" as "_is_deleted",
        if(m."IsDeleted", 'IsDeleted', null) as "_deleted_how",
@@ -14,5 +14,8 @@ select {columns},
        $cycle_id as "_cycle_id",
        $is_first_load as "_is_first_load"
   from made as m
-  left join {table} as o on o."Id" = m."Id"
+  left join (select "Id", "_version_id"
+               from {past_table}
+              where "_version_id" in (select previous_version_id
+                                        from capture_changed)) as o on o."Id" = m."Id"
  order by m."SystemModstamp", m."Id"

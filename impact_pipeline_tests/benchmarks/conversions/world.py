@@ -12,7 +12,7 @@ from impact_pipeline.capture import load
 from impact_pipeline.capture.fields import description
 from impact_pipeline.capture.objects import ObjectPlan, plan_objects
 from impact_pipeline.capture.progress import CapturedObject, record
-from impact_pipeline.capture.tables import prepare, table, version_table
+from impact_pipeline.capture.tables import past_table, prepare, table, version_table
 from impact_pipeline.config.load import RECOMMENDED, Config, load_config
 from impact_pipeline.simulator.clock import Clock
 from impact_pipeline.simulator.salesforce import Org
@@ -134,20 +134,23 @@ def _make(con: duckdb.DuckDBPyConnection, table_name: str, name: str, binds: dic
 
 
 def _put(con: duckdb.DuckDBPyConnection, name: str, *, cycle: int) -> None:
-    """Table `made` becomes versions of the object, and its newest ones the current rows."""
+    """Table `made` becomes the current rows of the object; those that it supersedes are past versions."""
     plan = _plans()[name]
     field_set = prepare(con, plan, now=at(cycle))
-    names = {"version_table": version_table(name), "table": table(name)}
-    newest = con.execute(f'select coalesce(max("_version_id"), 0) from {version_table(name)}').fetchall()[0][0]
+    names = {"past_table": past_table(name), "table": table(name)}
     made = {column for (column,) in con.execute("select column_name from (describe made)").fetchall()}
     fields = [field.name for field in plan.fields if field.name in made]
+    con.execute(
+        "create or replace temp table capture_changed as "
+        'select o."_version_id" as previous_version_id '
+        f'from made as m join {table(name)} as o on o."Id" = m."Id"'
+    )
+    for step in ("load_supersede.sql", "load_remove.sql"):
+        con.execute(sql_file(load.__file__, step).format(**names))
     con.execute(
         _sql("put.sql").format(**names, columns=", ".join(f"m.{quote_identifier(field)}" for field in fields)),
         {"at": at(cycle), "fields": field_set, "cycle_id": cycle_id(cycle), "is_first_load": cycle == 0},
     )
-    columns = ", ".join(quote_identifier(field) for field in plan.field_names)
-    for step in ("load_remove.sql", "load_insert.sql"):
-        con.execute(sql_file(load.__file__, step).format(**names, columns=columns), {"after": newest})
     written = con.execute("select count(*) from made").fetchall()[0][0]
     record(con, _captured(name, cycle, written))
 
