@@ -15,6 +15,7 @@ import dagster as dg
 
 from impact_pipeline.capture.assets import capture_assets
 from impact_pipeline.capture.checks import capture_checks
+from impact_pipeline.capture.objects import expected_objects
 from impact_pipeline.capture.salesforce.resource import SalesforceResource
 from impact_pipeline.changes import checks as change_checks
 from impact_pipeline.changes.assets import change_asset
@@ -89,6 +90,7 @@ def build_definitions(resources: Mapping[str, Any], config: Config, *, switched_
         jobs=[cycle, outbox_jobs.submit_conversions, confirm],
         schedules=[
             *_full_rereads(config, cycle, status),
+            *_id_sweeps(config, cycle, status),
             dg.ScheduleDefinition(
                 job=cycle,
                 cron_schedule="*/15 * * * *",
@@ -120,6 +122,20 @@ def _full_rereads(config: Config, cycle: Any, status: dg.DefaultScheduleStatus) 
                 default_status=status,
                 description=f"Reads {name} in full: changes of formula fields move no stamp.",
             )
+
+
+def _id_sweeps(config: Config, cycle: Any, status: dg.DefaultScheduleStatus) -> Iterator[dg.ScheduleDefinition]:
+    """The schedule that compares all Ids of all objects with Salesforce's."""
+    if config.pipeline.capture.id_sweep is not None:
+        names = expected_objects(config.capture_set())
+        yield dg.ScheduleDefinition(
+            name="id_sweep",
+            job=cycle,
+            cron_schedule=config.pipeline.capture.id_sweep,
+            run_config={"ops": {"capture": {"config": {"sweep": names}}}},
+            default_status=status,
+            description="Compares all Ids with Salesforce's: finds records that were deleted without a trace.",
+        )
 
 
 def resources_from(

@@ -64,6 +64,7 @@ def test_the_jobs_schedules_and_sensors(repository):
     assert {(schedule.job_name, schedule.cron_schedule) for schedule in repository.schedule_defs} == {
         ("conversion_cycle", "*/15 * * * *"),
         ("confirm_and_reconcile", "*/10 * * * *"),
+        ("conversion_cycle", "0 4 * * 0"),
     }
     assert [sensor.name for sensor in repository.sensor_defs] == ["outbox_sensor"]
 

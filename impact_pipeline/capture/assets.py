@@ -25,6 +25,9 @@ class CaptureRun(dg.Config):
     reread: list[str] = Field(
         default=[], description="Objects to read in full besides: formula fields move no SystemModstamp."
     )
+    sweep: list[str] = Field(
+        default=[], description="Objects whose Ids are compared with Salesforce's: finds what left no trace."
+    )
 
 
 def capture_assets(declared: Config) -> dg.AssetsDefinition:
@@ -64,6 +67,7 @@ def capture_assets(declared: Config) -> dg.AssetsDefinition:
                 client,
                 current,
                 reread=config.reread,
+                sweep=config.sweep,
                 run_id=context.run.run_id,
                 staging=Path(f"{warehouse.path}.staging"),
                 clock=clock.now,

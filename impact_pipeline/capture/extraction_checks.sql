@@ -1,16 +1,24 @@
--- What     what the asset checks of an object ask: is a field missing, do cursors only grow, how much of the day is spent
+-- What     what the asset checks of an object ask: is a field missing, do cursors only grow, how much of the day is spent,
+--          what did the newest sweep find
 -- Reads    audit.extraction
 -- Grain    one row per object
 with in_order as (
     select *,
-           cursor < lag(cursor) over (partition by object order by extraction_id) as goes_back,
+           cursor < max(cursor) over before as goes_back,
+           cursor > max(window_until) filter (where purpose = 'window') over so_far as goes_ahead,
            row_number() over (partition by object order by extraction_id desc) as age
-      from audit.extraction)
+      from audit.extraction
+    window before as (partition by object order by extraction_id
+                      rows between unbounded preceding and 1 preceding),
+           so_far as (partition by object order by extraction_id
+                      rows between unbounded preceding and current row))
 select object,
        any_value(fields_missing) filter (where age = 1) as fields_missing,
-       count(*) filter (where goes_back or cursor > window_until) as dishonest_cursors,
+       count(*) filter (where goes_back or goes_ahead) as dishonest_cursors,
        any_value(quota_used) filter (where age = 1) as quota_used,
-       any_value(quota_max) filter (where age = 1) as quota_max
+       any_value(quota_max) filter (where age = 1) as quota_max,
+       arg_max(ids_missing, extraction_id) filter (where purpose = 'sweep') as ids_missing,
+       arg_max(is_plausible, extraction_id) filter (where purpose = 'sweep') as is_plausible
   from in_order
  group by object
  order by object

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import duckdb
 
 from impact_pipeline.capture.objects import ObjectPlan
-from impact_pipeline.capture.tables import table, version_table
+from impact_pipeline.capture.tables import column_types, table, version_table
 from impact_pipeline.warehouse.sql import quote_identifier, sql_file
 
 # An opportunity with lines has the sum of their TotalPrice as its Amount, and says whether it has lines (Salesforce's
@@ -91,11 +91,27 @@ def not_adding_up(con: duckdb.DuckDBPyConnection, lines: Lines, records: Sequenc
     """Of `records` (None: of all) those whose amount is not the sum of their lines, or that miss lines they have."""
     if lines.sums is None:
         return []
-    flag, amount, line_amount = (quote_identifier(name) for name in lines.sums)
+    return _not_adding_up(con, lines.record.name, lines.line.name, lines.parent, records)
+
+
+def sums_differing(con: duckdb.DuckDBPyConnection, record: str, line: str, parent: str) -> list[str] | None:
+    """Of all captured records those that `not_adding_up` names; None where nothing says that they have to add up."""
+    fields = SUMS.get((record, line))
+    if fields is None or not set(fields[:2]) <= column_types(con, record).keys():
+        return None
+    if not {fields[2], parent} <= column_types(con, line).keys():
+        return None
+    return _not_adding_up(con, record, line, parent, None)
+
+
+def _not_adding_up(
+    con: duckdb.DuckDBPyConnection, record: str, line: str, parent: str, records: Sequence[str] | None
+) -> list[str]:
+    flag, amount, line_amount = (quote_identifier(name) for name in SUMS[(record, line)])
     sql = sql_file(__file__, "lines_not_adding_up.sql").format(
-        records=table(lines.record.name),
-        lines=table(lines.line.name),
-        parent=quote_identifier(lines.parent),
+        records=table(record),
+        lines=table(line),
+        parent=quote_identifier(parent),
         flag=flag,
         amount=amount,
         line_amount=line_amount,

@@ -38,6 +38,7 @@ compared as (
 select $object,
        c.id,
        coalesce(c.kind, case when c.is_first_load then 'baseline'
+                             when e.cycle_id is null then 'appeared'
                              when e.window_after is null or c.created_date >= e.window_after then 'created'
                              else 'appeared' end) as kind,
        list_transform(c.differences, lambda d: d.field),
@@ -52,6 +53,7 @@ select $object,
   left join (select cycle_id, min(window_after) as window_after
                from audit.extraction
               where object = $object
+                and purpose = 'window'
               group by cycle_id) as e on e.cycle_id = c.captured_in
  where c.kind is distinct from 'same'
  order by c.version_id

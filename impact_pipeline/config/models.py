@@ -150,6 +150,16 @@ class CaptureOptions(_Model):
     quota_share: float = Field(
         default=0.8, gt=0, le=1, description="Share of the org's API requests of a day that may be used, 0 to 1."
     )
+    id_sweep: str | None = Field(
+        default="0 4 * * 0",
+        description="Cron schedule of comparing all Ids with Salesforce's, which finds what was deleted without a "
+        "trace; null: never.",
+    )
+    completeness_check: str | None = Field(
+        default="30 2 * * *",
+        description="Cron schedule of counting the records of each day there and here, and comparing a sample; null: "
+        "never.",
+    )
 
 
 class Pipeline(_Model):

@@ -8,6 +8,7 @@ from impact_pipeline.config.errors import Problem
 from impact_pipeline.config.files import suggestion
 from impact_pipeline.config.models import EventType, Pipeline
 from impact_pipeline.config.parameters import catalogue
+from impact_pipeline.config.salesforce_text import cron_problem
 from impact_pipeline.config.templates import map_names, may_give
 
 _FILE = "pipeline.yaml"
@@ -24,6 +25,11 @@ def program_problems(pipeline: Pipeline) -> Iterator[Problem]:
             "it is no time zone.",
             "Use a name such as America/New_York or Europe/Berlin.",
         )
+    for key in ("id_sweep", "completeness_check"):
+        schedule = getattr(pipeline.capture, key)
+        if schedule is not None and (found := cron_problem(schedule)):
+            remedy = 'Write five fields, such as "0 4 * * 0": on Sundays at four.'
+            yield _problem(f"capture.{key}", schedule, found, remedy)
     codes_by_id: dict[int, str] = {}
     for code, about in pipeline.event_types.items():
         at = f"event_types.{code}"

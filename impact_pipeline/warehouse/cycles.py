@@ -19,7 +19,7 @@ class Binding:
 
 def newest_cycle(con: duckdb.DuckDBPyConnection) -> str:
     """The id of the newest cycle: its shared upper bound, as text that sorts by time."""
-    row = con.execute("select max(cycle_id) from audit.extraction").fetchone()
+    row = con.execute("select max(cycle_id) from audit.extraction where purpose = 'window'").fetchone()
     if row is None or row[0] is None:
         raise NothingCaptured("Nothing was captured yet. Run the job conversion_cycle, or impact-pipeline run.")
     return str(row[0])

@@ -69,7 +69,8 @@ def _copy(con: duckdb.DuckDBPyConnection, target: Path, now: datetime) -> Publis
     con.execute(sql_file(__file__, "published.sql"))
     con.execute(
         "insert into published.warehouse.published select $now, "
-        "(select max(transition_id) from audit.transition), (select max(cycle_id) from audit.extraction)",
+        "(select max(transition_id) from audit.transition), "
+        "(select max(cycle_id) from audit.extraction where purpose = 'window')",
         {"now": now},
     )
     con.commit()

@@ -108,6 +108,7 @@ class World:
         on_captured: Callable[[CapturedObject], None] = lambda captured: None,
         optional: tuple[str, ...] = (),
         reread: tuple[str, ...] = (),
+        sweep: tuple[str, ...] = (),
         filters: Mapping[str, str] | None = None,
         settle: bool = True,
     ) -> CycleReport:
@@ -121,6 +122,7 @@ class World:
             wanted,
             optional=optional,
             reread=reread,
+            sweep=sweep,
             filters=filters,
             run_id=f"run {self._runs}",
             staging=self.staging,

@@ -1,0 +1,146 @@
+"""
+What somebody should see of a capture without reading logs: each finding is a sentence, and becomes an asset check.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import duckdb
+
+from impact_pipeline.capture.lines import SUMS, sums_differing
+from impact_pipeline.capture.tables import column_types, table
+from impact_pipeline.warehouse.sql import sql_file
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """
+    What is looked at.
+
+    Args:
+        stops: what it finds makes all later stages wrong, so they don't run.
+    """
+
+    about: str
+    stops: bool = False
+
+
+CHECKS: Mapping[str, Check] = {
+    "fields_there": Check(about="describe lists every field that the config names."),
+    "cursor_is_honest": Check(about="No window moved the cursor back or ahead of what it had read.", stops=True),
+    "quota_left": Check(about="The org has requests of its 24 hours left for us."),
+    "ids_plausible": Check(about="The newest sweep of all Ids did not miss so many that a permission was lost."),
+    "gone_unproven": Check(about="No record is missing in Salesforce without a proof that it was deleted."),
+    "lines_add_up": Check(about="The amount of each record is the sum of its lines."),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """What a check of CHECKS says of one object; `is_grave` where it can't be left alone."""
+
+    object: str
+    check: str
+    passed: bool
+    is_grave: bool
+    text: str
+
+
+def checks_of(name: str, lines: Mapping[str, tuple[str, str]]) -> list[str]:
+    """The checks that an object has. `lines`: object → (object of its lines, their field that refers to it)."""
+    has_sums = name in lines and (name, lines[name][0]) in SUMS
+    return [check for check in CHECKS if check != "lines_add_up" or has_sums]
+
+
+def findings(
+    con: duckdb.DuckDBPyConnection,
+    names: Sequence[str],
+    *,
+    lines: Mapping[str, tuple[str, str]],
+    quota_share: float,
+) -> Iterator[Finding]:
+    """One finding per object and check of it; objects that were never captured pass."""
+    rows = con.execute(sql_file(__file__, "extraction_checks.sql")).fetchall()
+    told = {name: facts for name, *facts in rows}
+    for name in names:
+        missing, dishonest, used, most, ids_missing, is_plausible = told.get(name, ([], 0, None, None, None, None))
+        yield _finding(name, "fields_there", not missing, text=_missing_text(name, missing))
+        yield _finding(
+            name,
+            "cursor_is_honest",
+            not dishonest,
+            is_grave=True,
+            text=f"{dishonest} rows of audit.extraction move the cursor of {name} back or too far.",
+        )
+        yield _finding(
+            name,
+            "quota_left",
+            not most or used < quota_share * most,
+            text=f"{used} of {most} requests used; we stop at {quota_share:.0%}." if most else "Not told yet.",
+        )
+        living, gone = _counts(con, name)
+        yield _finding(
+            name,
+            "ids_plausible",
+            is_plausible is not False,
+            is_grave=True,
+            text=_sweep_text(name, ids_missing, is_plausible, living),
+        )
+        yield _finding(name, "gone_unproven", not gone, text=_gone_text(name, gone))
+        if "lines_add_up" in checks_of(name, lines):
+            differing = sums_differing(con, name, *lines[name]) or []
+            yield _finding(name, "lines_add_up", not differing, text=_sums_text(name, lines[name][0], differing))
+
+
+def _finding(name: str, check: str, passed: bool, *, text: str, is_grave: bool = False) -> Finding:
+    return Finding(object=name, check=check, passed=passed, is_grave=is_grave, text=text)
+
+
+def _counts(con: duckdb.DuckDBPyConnection, name: str) -> tuple[int, int]:
+    """How many living records we hold, and how many of them are missing in Salesforce without a proof."""
+    if not column_types(con, name):
+        return 0, 0
+    living, gone = con.execute(
+        f'select count(*), count(*) filter ("_deleted_how" is not null) from {table(name)} where not "_is_deleted"'
+    ).fetchall()[0]
+    return int(living), int(gone)
+
+
+def _missing_text(name: str, missing: Sequence[str]) -> str:
+    if not missing:
+        return "None is missing."
+    return (
+        f"{name} doesn't show {', '.join(missing)}: removed, renamed, or hidden from the integration user by "
+        "field-level security. Their last values stay and are not compared."
+    )
+
+
+def _sweep_text(name: str, ids_missing: int | None, is_plausible: bool | None, living: int) -> str:
+    if ids_missing is None:
+        return "No sweep yet."
+    if is_plausible:
+        return f"The newest sweep missed {ids_missing} of {living} records and looked them up."
+    return (
+        f"{ids_missing} of {living} records of {name} are no longer visible: a permission was probably lost. None of "
+        "them was marked as gone. Give the integration user View All on the object, and sweep again: impact-pipeline "
+        f"reread {name} --sweep."
+    )
+
+
+def _gone_text(name: str, gone: int) -> str:
+    if not gone:
+        return "None is."
+    return (
+        f"{gone} records of {name} are missing in Salesforce, and no log says that they were deleted (_deleted_how is "
+        "sweep). Deleted long ago, or hidden by sharing: look one up in Salesforce."
+    )
+
+
+def _sums_text(name: str, line: str, differing: Sequence[str]) -> str:
+    if not differing:
+        return "They do."
+    some = ", ".join(differing[:5])
+    return (
+        f"{len(differing)} records of {name} have an amount that is not the sum of their {line}: {some}. Lines may be "
+        f"hidden; else read them again: impact-pipeline reread {line}."
+    )
