@@ -375,10 +375,10 @@ class Org:
         """Rename a value in Setup: every record that has it gets the new text and a new SystemModstamp."""
         with self.lock:
             source = {"Opportunity": "OpportunityStage", "Lead": "LeadStatus"}.get(sobject)
+            table, stamp = self.table(sobject), moment_text(self.clock.now())
             for row in list(self.table(source)) if source else []:
                 if row["ApiName"] == old:
-                    self.table(str(source)).put(row | {"ApiName": new, "MasterLabel": new})
-            table, stamp = self.table(sobject), moment_text(self.clock.now())
+                    self.table(str(source)).put(row | {"ApiName": new, "MasterLabel": new, "SystemModstamp": stamp})
             renamed = [row for row in table if row.get(name) == old]
             for row in renamed:
                 table.put(row | {name: new, "SystemModstamp": stamp})

@@ -46,7 +46,8 @@ class CsvLines:
     """
 
     def __init__(self) -> None:
-        self._printed: dict[object, dict[str, tuple[Record, bytes]]] = {}
+        self._printed: dict[object, dict[str, bytes]] = {}
+        self._as_of: dict[object, dict[str, Record]] = {}
 
     def of(self, org: Org, found: Found, delimiter: str) -> list[bytes]:
         """A line for each row, without a header and without line endings."""
@@ -54,13 +55,12 @@ class CsvLines:
             # A parent may change without the row.
             return _csv_lines(org, found, found.rows, delimiter)
         asked = (found.kind.name, tuple(column.field for column in found.columns), delimiter)
-        printed = self._printed.setdefault(asked, {})
+        printed, as_of = self._printed.setdefault(asked, {}), self._as_of.setdefault(asked, {})
         ids = [str(row["Id"]) for row in found.rows]
-        known = [printed.get(record_id) for record_id in ids]
-        changed = [row for row, last in zip(found.rows, known, strict=True) if last is None or last[0] is not row]
+        changed = [row for row, last in zip(found.rows, map(as_of.get, ids), strict=True) if last is not row]
         for row, line in zip(changed, _csv_lines(org, found, changed, delimiter), strict=True):
-            printed[str(row["Id"])] = (row, line)
-        return [printed[record_id][1] for record_id in ids]
+            printed[str(row["Id"])], as_of[str(row["Id"])] = line, row
+        return [printed[record_id] for record_id in ids]
 
 
 def csv_header(found: Found, delimiter: str) -> bytes:

@@ -196,13 +196,7 @@ def updated(site: "SalesforceSite", call: Call, at: "Endpoint") -> Reply:
     start, end, covered = _window(site, call, "updated")
     kind = _replicated(site, at.part("sobject"))
     rows = site.org.table(kind.name).between("SystemModstamp", moment_text(start), moment_text(end))
-    ids = [
-        str(row["Id"])
-        for row in rows
-        if not row.get("IsDeleted")
-        and row["SystemModstamp"] != moment_text(end)
-        and site.org.is_visible(kind.name, row)
-    ]
+    ids = [str(row["Id"]) for row in rows if not row.get("IsDeleted") and site.org.is_visible(kind.name, row)]
     _refuse_too_many(ids)
     return json_reply({"ids": ids, "latestDateCovered": covered})
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from impact_pipeline.simulator.salesforce.values import Record, Value
 
 SORTED_FIELDS = ("SystemModstamp", "CreatedDate", "LastModifiedDate")
-_AFTER_ANY_ID = "\x7f"
+STAMP_LENGTH = len("2026-11-20T10:00:00.000")
+AFTER_ANY_ID = "\x7f"
 
 
 class Table:
@@ -64,34 +65,38 @@ class Table:
         return [self.rows[record_id] for value in dict.fromkeys(values) for record_id in by_value.get(value, ())]
 
     def between(self, field: str, low: str | None, high: str | None) -> list[Record]:
-        """The records with low <= field <= high (None: no bound), in the order of (field, Id)."""
+        """
+        The records with low <= field < high (None: no bound), in the order of (field, Id). A bound that ends in
+        AFTER_ANY_ID lies right behind its stamp.
+        """
         index = self._sorted.get(field)
         if index is None:
             index = self._sorted[field] = _SortedIndex(field, self.rows)
         rows = self.rows
-        return [rows[record_id] for _, record_id in index.between(rows, low, high)]
+        return [rows[record_id] for record_id in index.between(rows, low, high)]
 
 
 class _SortedIndex:
-    """(value, Id) pairs in order; changed Ids are merged when the next question comes."""
+    """Ids in the order of a stamp, then their own; changed ones are merged when the next question comes."""
 
     def __init__(self, field: str, rows: dict[str, Record]) -> None:
         self._field = field
-        self._pairs: list[tuple[str, str]] = []
+        # Stamps are of one length, so stamp and Id in one text sort as the pair, and faster.
+        self._keys: list[str] = []
+        self._ids: list[str] = []
         self.dirty: set[str] = set(rows)
 
-    def between(self, rows: dict[str, Record], low: str | None, high: str | None) -> list[tuple[str, str]]:
+    def between(self, rows: dict[str, Record], low: str | None, high: str | None) -> list[str]:
         if self.dirty:
             self._merge(rows)
-        pairs = self._pairs
-        start = 0 if low is None else bisect_left(pairs, (low, ""))
-        end = len(pairs) if high is None else bisect_left(pairs, (high, _AFTER_ANY_ID))
-        return pairs[start:end]
+        start = 0 if low is None else bisect_left(self._keys, low)
+        end = len(self._keys) if high is None else bisect_left(self._keys, high)
+        return self._ids[start:end]
 
     def _merge(self, rows: dict[str, Record]) -> None:
         dirty, field = self.dirty, self._field
-        kept = [pair for pair in self._pairs if pair[1] not in dirty]
-        changed = ((rows[record_id].get(field), record_id) for record_id in dirty if record_id in rows)
-        kept.extend((str(value), record_id) for value, record_id in changed if value is not None)
-        kept.sort()
-        self._pairs, self.dirty = kept, set()
+        keys = [key for key, record_id in zip(self._keys, self._ids, strict=True) if record_id not in dirty]
+        changed = [rows[record_id] for record_id in dirty if record_id in rows]
+        keys += [f"{record[field]}{record['Id']}" for record in changed if record.get(field) is not None]
+        keys.sort()
+        self._keys, self._ids, self.dirty = keys, [key[STAMP_LENGTH:] for key in keys], set()

@@ -97,8 +97,10 @@ def _child(step: str, folder: Path, asked: Mapping[str, Any], environment: Mappi
         env={**os.environ, **environment},
         stdout=subprocess.PIPE,
         text=True,
-        check=True,
+        check=False,
     )
+    if done.returncode:
+        raise SystemExit(f"the step {step!r} failed; its own message is above.")
     measured: dict[str, Any] = json.loads(done.stdout)
     return measured
 
