@@ -165,19 +165,28 @@ class Reader:
         ordered = question.soql(ordered=True)
         if question.way == "bulk":
             return self._by_bulk(question)
-        if not fits_url(ordered, self.client.domain_url):
-            few = self.client.count(question.soql(ordered=False, fields=())) <= CHUNKED_ROWS
-            return self._in_columns(question) if few or question.way == "rest" else self._by_bulk(question)
+        fits = fits_url(ordered, self.client.domain_url)
+        if question.way is None and (not fits or question.after is None):
+            # Ordering a whole object only to see how long it is would be dear.
+            total = self.client.count(question.soql(ordered=False, fields=()))
+            if self._is_long(question, total) or (not fits and total > CHUNKED_ROWS):
+                return self._by_bulk(question)
+        if not fits:
+            return self._in_columns(question)
         pages = self.client.query_pages(ordered, include_deleted=True)
         try:
             first = next(pages)
         except TooWide:
             return self._in_columns(question)
-        if first.total < self.bulk_from_rows or question.way == "rest":
-            return self._by_rest(question, chain((first,), pages))
-        if first.total > self.rows_per_job:
-            raise TooLarge(f"query of {question.plan.name}: {first.total} records are too many for one bulk job.")
-        return self._by_bulk(question)
+        if question.way is None and self._is_long(question, first.total):
+            return self._by_bulk(question)
+        return self._by_rest(question, chain((first,), pages))
+
+    def _is_long(self, question: Question, total: int) -> bool:
+        """Whether a bulk job is due; raises TooLarge where one would be too long."""
+        if total > self.rows_per_job:
+            raise TooLarge(f"query of {question.plan.name}: {total} records are too many for one bulk job.")
+        return total >= self.bulk_from_rows
 
     def _halves(self, question: Question) -> list[Question]:
         """The question cut in two, the earlier half last; nothing where its records all bear one stamp."""
