@@ -11,7 +11,7 @@ from impact_pipeline.config.templates import Template, paths
 
 LINES = "items"  # in `updated` and `changed` it stands for the lines, as if they were a field
 # Read where the org has them, to tell a renamed stage or status from 40,000 changes.
-_VALUE_LISTS = {"Opportunity": "OpportunityStage", "Lead": "LeadStatus"}
+VALUE_LISTS = {"Opportunity": ("StageName", "OpportunityStage"), "Lead": ("Status", "LeadStatus")}
 # Their first Lead may have been converted into the account only.
 _BELONG_TO_ACCOUNTS = ("Contact", "Opportunity")
 
@@ -144,13 +144,13 @@ class Config:
                     lines = wanted.setdefault(event.items.object, set())
                     lines.add(event.items.parent)
                     lines |= {path.dotted for path in _line_paths(event)}
-            if name in _VALUE_LISTS:
-                wanted.setdefault(_VALUE_LISTS[name], set())
+            if name in VALUE_LISTS:
+                wanted.setdefault(VALUE_LISTS[name][1], set())
         return wanted
 
     def optional_objects(self) -> set[str]:
         """Objects whose absence in the org is no error."""
-        return set(_VALUE_LISTS.values())
+        return {source for _, source in VALUE_LISTS.values()}
 
     def optional_paths(self) -> dict[str, set[str]]:
         """Object → paths that an org may do without: everywhere they are read with a question mark."""

@@ -16,6 +16,9 @@ from typing import Any
 import duckdb
 
 from impact_pipeline.config.load import Config
+from impact_pipeline.conversions.identities import changed_identities
+from impact_pipeline.conversions.relations import captured
+from impact_pipeline.conversions.renames import list_renames
 from impact_pipeline.conversions.words import check_text
 from impact_pipeline.warehouse.sql import sql_file
 
@@ -50,7 +53,11 @@ def withheld(
     con: duckdb.DuckDBPyConnection, config: Config, *, object_name: str | None = None, event: str | None = None
 ) -> list[Withheld]:
     """All sets that are held, as decisions stand; `object_name` and `event` narrow them, and so their hashes."""
-    return _mass(con, config, object_name, event)
+    return [
+        *_mass(con, config, object_name, event),
+        *_identities(con, config, object_name, event),
+        *_renames(con, object_name, event),
+    ]
 
 
 def with_hash(sets: Sequence[Withheld], given: str) -> Withheld:
@@ -101,6 +108,48 @@ def _mass(con: duckdb.DuckDBPyConnection, config: Config, object_name: str | Non
             hash=_hash("mass_change", config.hash, rows),
             accepted=tuple(dict(zip(names, row, strict=True)) for row in rows),
         )
+    ]
+
+
+def _identities(
+    con: duckdb.DuckDBPyConnection, config: Config, object_name: str | None, event: str | None
+) -> list[Withheld]:
+    """Also where nothing is held yet: what comes next would be."""
+    counts: dict[tuple[str, str], int] = {}
+    money: dict[tuple[str, str], dict[str, Decimal]] = {}
+    for name, its_event, currency, row_count, amount in con.execute(
+        sql_file(__file__, "accept_identities.sql")
+    ).fetchall():
+        counts[name, its_event] = counts.get((name, its_event), 0) + row_count
+        if amount is not None:
+            money.setdefault((name, its_event), {})[currency or ""] = amount
+    return [
+        Withheld(
+            reason="identity_changed",
+            about=f"{one.object}, {one.event}: {one.detail}. Later events get other identities than what was reported",
+            row_count=counts.get((one.object, one.event), 0),
+            money=money.get((one.object, one.event), {}),
+            hash=_hash("identity_changed", one.object, one.event, one.before, one.now),
+            accepted=({"object": one.object, "event": one.event, "subject": one.now},),
+        )
+        for one in changed_identities(con, config)
+        if object_name in (None, one.object) and event in (None, one.event)
+    ]
+
+
+def _renames(con: duckdb.DuckDBPyConnection, object_name: str | None, event: str | None) -> list[Withheld]:
+    list_renames(con, captured(con))
+    rows = con.execute(sql_file(__file__, "accept_renames.sql"), {"object": object_name, "event": event}).fetchall()
+    return [
+        Withheld(
+            reason="value_renamed",
+            about=f"{name}.{field}: {old_name} is called {new_name} now. Accepted, both names mean one value",
+            row_count=row_count,
+            money={},
+            hash=_hash("value_renamed", subject),
+            accepted=({"object": name, "subject": subject},),
+        )
+        for name, field, old_name, new_name, subject, row_count in rows
     ]
 
 

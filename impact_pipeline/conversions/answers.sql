@@ -1,5 +1,6 @@
 -- What     decides each pair of change and event: send, hold or skip (corrections come after it)
--- Reads    fact, trigger_answer, standing, mapped, open_pair, carried, conversions.current_decision, current_word
+-- Reads    fact, trigger_answer, standing, mapped, open_pair, carried, changed_identity, conversions.current_decision,
+--          current_word
 -- Writes   answer (temporary)
 -- Grain    one row per pair that is new or open; the first line that fits decides
 -- Binds    $now timestamptz, $overruled varchar[]: holds that a person may overrule
@@ -23,7 +24,9 @@ considered as (
     select f.*, m.* exclude (change_id, event),
            w.word, w.said_by, w.said_at, w.reason as why,
            coalesce(w.word = 'release', false) as is_released,
+           coalesce(f.role = 'open' and $now - greatest(f.detected_at, w.said_at) > f.hold_expires, false) as is_expired,
            g.change_id is not null as is_guarded, g.detail as guard,
+           i.detail as identity,
            list_filter(m.issues, lambda x: not (is_released and list_contains($overruled, x.code)))[1] as issue,
            t.answer as trigger_answer,
            t.reason as trigger_reason,
@@ -45,6 +48,7 @@ considered as (
       left join conversions.current_word as w using (change_id, event)
       left join open_pair as g
         on g.change_id = f.change_id and g.event = f.event and g.reason = 'mass_change'
+      left join changed_identity as i on i.object = f.object and i.event = f.event
      where f.role <> 'carrier'),
 taken as (
     select distinct c.change_id, c.event
@@ -53,6 +57,7 @@ taken as (
         on d.OrderId = c.entry_order_id and d.EventTypeCode = c.EventTypeCode
      where d.carries
        and d.event_id <> c.event_id
+       and not (d.change_id = c.change_id and d.event = c.event)
     union
     select change_id, event
       from considered
@@ -62,6 +67,8 @@ taken as (
 said as (
     select c.*,
            case
+               when c.trigger_answer = 'hold' and c.word = 'dismiss' then 'skip dismissed'
+               when c.trigger_answer = 'hold' and c.is_expired then 'skip hold_expired'
                when c.trigger_answer <> 'fire' then c.trigger_answer || ' ' || c.trigger_reason
                when c.owner = 'tag' then 'skip owned_by_tag'
                when c.place > 1 then 'skip already_reported'
@@ -75,12 +82,13 @@ said as (
                when c.is_deleted then 'skip deleted_unsent'
                when c.consents is distinct from true then 'skip no_consent'
                when c.word = 'dismiss' then 'skip dismissed'
-               when c.role = 'open' and $now - greatest(c.detected_at, c.said_at) > c.hold_expires then 'skip hold_expired'
+               when c.is_expired then 'skip hold_expired'
                when c.issue is not null then 'hold ' || c.issue.code
                when k.change_id is not null then 'hold order_id_collision'
                when not c.type_is_known then 'hold unknown_event_type'
                when c.event_at > $now then 'hold event_in_future'
                when $now - c.event_at > c.max_event_age and not c.is_released then 'hold event_too_old'
+               when c.identity is not null and not c.is_released then 'hold identity_changed'
                when c.sending <> 'on' or c.word = 'hold' then 'hold sending_off'
                when c.is_guarded and not c.is_released and not c.is_accepted then 'hold mass_change'
                when c.is_released or c.is_accepted then 'send released'
@@ -95,6 +103,7 @@ select s.change_id, s.object, s.Id, s.event, s.role, s.kind,
        split_part(s.verdict, ' ', 2) as reason,
        case when s.is_said then s.why
             when s.verdict = 'hold mass_change' then s.guard
+            when s.verdict = 'hold identity_changed' then s.identity
             when s.issue.code = split_part(s.verdict, ' ', 2) then s.issue.parameter || ': ' || s.issue.rule end as detail,
        case when s.is_said then s.said_by end as decided_by,
        s.event_key,

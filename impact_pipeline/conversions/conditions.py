@@ -5,7 +5,7 @@ A fact is what the data say: does the condition hold, did a watched field differ
 the facts is said by triggers.sql and answers.sql, which know no object.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from impact_pipeline.config.expressions import Expression, FieldPath
@@ -19,18 +19,26 @@ from impact_pipeline.warehouse.sql import quote_identifier, quote_literal, sql_f
 
 # An edit within the first minute is part of creating a record: the stamps of one save and its automation differ a bit.
 EDIT_MARGIN_SECONDS = 60
+Renamed = Mapping[str, Sequence[frozenset[str]]]
 # How many cycles a history row may come after the record that it belongs to.
 HISTORY_PATIENCE_CYCLES = 2
 
 
 def fact_sql(
-    config: Config, about: ObjectConfig, captured: Captured, *, organization_id: str, first_load_until: datetime
+    config: Config,
+    about: ObjectConfig,
+    captured: Captured,
+    *,
+    organization_id: str,
+    first_load_until: datetime,
+    renamed: Renamed | None = None,
 ) -> str:
     """
     The statement that makes temporary table fact from temporary table pair, for the events of one object.
 
     Args:
         first_load_until: go-live where none is configured.
+        renamed: the object's fields whose values were renamed, each with the names that mean one value.
 
     Raises:
         UnknownPath: an expression names a field that was not captured, or a history is not tracked.
@@ -39,7 +47,7 @@ def fact_sql(
     histories = list(dict.fromkeys(h for event in about.events.values() for h in event.histories))
     require_captured(captured, histories)
     columns = list(captured.types[name])
-    compiler = _Compiler(config, about, captured, organization_id, first_load_until)
+    compiler = _Compiler(config, about, captured, organization_id, first_load_until, renamed or {})
     return sql_file(__file__, "facts.sql").format(
         moment_columns=_lines(
             [f"{moment_column(captured, histories, f, f'v.{_q(f)}', 'h', 'value')} as {_q(f)}" for f in columns]
@@ -59,13 +67,20 @@ class _Compiler:
     """The facts of one object's events."""
 
     def __init__(
-        self, config: Config, about: ObjectConfig, captured: Captured, organization_id: str, first_load_until: datetime
+        self,
+        config: Config,
+        about: ObjectConfig,
+        captured: Captured,
+        organization_id: str,
+        first_load_until: datetime,
+        renamed: Renamed,
     ) -> None:
         self.pipeline = config.pipeline
         self.about = about
         self.captured = captured
         self.organization_id = organization_id
         self.first_load_until = first_load_until
+        self.renamed = renamed
 
     def branch(self, event: EventConfig) -> str:
         name, declared = self.about.name, event.declared
@@ -80,13 +95,25 @@ class _Compiler:
             return then.column(path.parts, optional=path.optional).sql
 
         history_fields = [history.field for history in event.histories]
-        once = [
-            text(now.column((field,)), self.pipeline.program.time_zone) for field in declared.once_per if field != "Id"
-        ]
-        key = " || '|' || ".join(
-            [quote_literal(self.organization_id), quote_literal(name), "<id>", quote_literal(event.name)]
-            + [f"coalesce({piece}, '')" for piece in once]
-        )
+        once = {
+            field: text(now.column((field,)), self.pipeline.program.time_zone)
+            for field in declared.once_per
+            if field != "Id"
+        }
+
+        def key_of(pieces: list[str]) -> str:
+            return " || '|' || ".join(
+                [quote_literal(self.organization_id), quote_literal(name), "<id>", quote_literal(event.name)]
+                + [f"coalesce({piece}, '')" for piece in pieces]
+            )
+
+        def renamed_key(renamed: str) -> str:
+            """The key that the event had under another name of a value."""
+            return key_of(["other" if field == renamed else piece for field, piece in once.items()]).replace(
+                "<id>", "m.Id"
+            )
+
+        key = key_of(list(once.values()))
         watched = [field for field in declared.updated if field != "items"]
         rules = [
             f"when {_rule_matches(rule, _condition(rule.when, at_moment))} "
@@ -103,6 +130,7 @@ class _Compiler:
             "held_before": _condition(event.when, one_step_back),
             "has_when": _bool(event.when is not None),
             "watched": f"list_has_any(m.fields, {_names(watched)})",
+            "watched_fields": f"list_intersect(m.fields, {_names(watched)})",
             "by_history": _bool(bool(event.histories)),
             "history_field_changed": history_changed,
             "history_caught_up": " and ".join(_caught_up(history) for history in event.histories) or "false",
@@ -117,7 +145,12 @@ class _Compiler:
             f"then coalesce({stage_time}, m.occurred_at) else m.occurred_at end",
             "created_date": 'm."CreatedDate"',
             "event_key": f"md5({key.replace('<id>', 'm.Id')})",
-            "alias_keys": f"list_transform(coalesce(l.losers, []), lambda loser: md5({key.replace('<id>', 'loser')}))",
+            "alias_keys": f"list_transform(coalesce(l.losers, []), lambda loser: md5({key.replace('<id>', 'loser')}))"
+            + "".join(
+                f" || list_transform({_other_names(once[field], groups)}, lambda other: md5({renamed_key(field)}))"
+                for field, groups in self.renamed.items()
+                if field in once
+            ),
             "rule": f"case {' '.join(rules)} end" if rules else 'null::struct("do" varchar, code varchar)',
             "touches_mapping": f"list_has_any(m.fields, {_names(mapped)})",
             "re_entry": quote_literal(declared.re_entry),
@@ -143,6 +176,16 @@ class _Compiler:
 
 def _condition(expression: Expression | None, column: Callable[[FieldPath], str]) -> str:
     return "true" if expression is None else f"({expression.render(column)})"
+
+
+def _other_names(value: str, groups: Sequence[frozenset[str]]) -> str:
+    """SQL of the list of other names that a value had or has."""
+    whens = [
+        f"when {quote_literal(name)} then {_names(sorted(group - {name}))}"
+        for group in groups
+        for name in sorted(group)
+    ]
+    return f"case {value} {' '.join(whens)} else []::varchar[] end"
 
 
 def _rule_matches(rule: RuleConfig, when: str) -> str:

@@ -22,8 +22,10 @@ from impact_pipeline.config.load import Config, ObjectConfig
 from impact_pipeline.config.parameters import catalogue
 from impact_pipeline.conversions import guards
 from impact_pipeline.conversions.conditions import fact_sql
+from impact_pipeline.conversions.identities import mark_changed_identities
 from impact_pipeline.conversions.mapping import item_parameters, line_sql, mapped_sql, order_parameters
 from impact_pipeline.conversions.relations import Captured, captured
+from impact_pipeline.conversions.renames import list_renames, mark_renamed, names_of_one_value
 from impact_pipeline.conversions.words import OVERRULED
 from impact_pipeline.warehouse.sql import add_columns, quote_identifier, quote_literal, sql_file
 
@@ -70,6 +72,8 @@ def decide(
     )
     described = captured(con)
     guards.begin(con)
+    list_renames(con, described)
+    mark_changed_identities(con, config if is_guarded else None)
     con.execute(sql_file(__file__, "close.sql"))
     for about in _parents_first(config):
         if about.name in described.types:
@@ -113,8 +117,10 @@ class _Step:
             self.captured,
             organization_id=organization_id,
             first_load_until=self._first_load_until(),
+            renamed=names_of_one_value(self.con, self.about.name),
         )
         self.con.execute(facts)
+        mark_renamed(self.con, self.about.name)
         self._execute("triggers.sql")
         self._execute("need.sql")
         self.con.execute(line_sql(self.config, self.about, self.captured) or sql_file(__file__, "no_lines.sql"))

@@ -12,6 +12,7 @@ from impact_pipeline.config.load import Config, ObjectConfig
 from impact_pipeline.conversions.conditions import fact_sql
 from impact_pipeline.conversions.mapping import line_sql, mapped_sql
 from impact_pipeline.conversions.relations import Captured, captured
+from impact_pipeline.conversions.renames import list_renames, names_of_one_value
 from impact_pipeline.warehouse.sql import quote_identifier, sql_file
 
 
@@ -24,6 +25,7 @@ def eligible(
     Reads every live record of objects whose events have conditions. Writes temporary tables only.
     """
     described = captured(con)
+    list_renames(con, described)
     found = []
     for about in config.objects.values():
         events = [name for name, event in about.events.items() if event.when is not None]
@@ -46,7 +48,10 @@ def _map(
     """Fill table mapped with the eligible records of one object."""
     pairs = sql_file(__file__, "eligible_pairs.sql").format(table=f"raw.{quote_identifier(about.name)}")
     con.execute(pairs, {"object": about.name, "events": events})
-    con.execute(fact_sql(config, about, described, organization_id=organization_id, first_load_until=now))
+    renamed = names_of_one_value(con, about.name)
+    con.execute(
+        fact_sql(config, about, described, organization_id=organization_id, first_load_until=now, renamed=renamed)
+    )
     con.execute(sql_file(__file__, "eligible_need.sql"))
     con.execute(line_sql(config, about, described) or sql_file(__file__, "no_lines.sql"))
     con.execute(mapped_sql(config, about, described, campaign_id=campaign_id, now=now))

@@ -1,7 +1,7 @@
 -- What     appends the answers that are new or have changed
 -- Reads    answer, open_pair
 -- Writes   conversions.decision
--- Grain    one row per pair whose decision, reason, detail, person, OrderId or amount differs from the current one
+-- Grain    one row per pair whose decision, reason, detail, person, identity, OrderId or amount is not the current one
 -- Binds    $config_hash varchar, $cycle_id varchar, $run_id varchar, $now timestamptz
 insert into conversions.decision
        (change_id, object, Id, event, decision, reason, detail, event_key, event_id, entry, carries, event_at,
@@ -13,6 +13,6 @@ select a.change_id, a.object, a.Id, a.event, a.decision, a.reason, a.detail, a.e
   from answer as a
   left join open_pair as d using (change_id, event)
  where d.change_id is null
-    or (a.decision, a.reason, a.detail, a.decided_by, a.OrderId, a.amount)
-       is distinct from (d.decision, d.reason, d.detail, d.decided_by, d.OrderId, d.amount)
+    or (a.decision, a.reason, a.detail, a.decided_by, a.event_id, a.OrderId, a.amount)
+       is distinct from (d.decision, d.reason, d.detail, d.decided_by, d.event_id, d.OrderId, d.amount)
  order by a.event_at, a.change_id, a.event

@@ -1,5 +1,5 @@
 -- What     says for each pair of change and event whether the trigger fires, and if not, why not
--- Reads    fact (one row per pair, made from the configuration)
+-- Reads    fact (one row per pair, made from the configuration), renamed, conversions.current_word
 -- Writes   trigger_answer (temporary)
 -- Grain    one row per pair; answer = fire, skip or hold; reason = code of the closed list
 -- Rules    which event fires when: cases A, B, C, D and F of the conformance suite
@@ -8,6 +8,7 @@ with
 answered as (
     select f.change_id,
            f.event,
+           f.watched_fields,
            case
                when f.role = 'carrier' then 'skip not_watched'
                when f.kind in ('items', 'requested') then 'skip not_watched'
@@ -57,9 +58,24 @@ answered as (
                          or f.was_in_scope is distinct from true) then 'fire condition_met'
                else 'skip not_watched'
            end as said
-      from fact as f)
+      from fact as f),
+spoken as (
+    select a.change_id,
+           a.event,
+           -- Whatever follows from a renamed value alone has not happened; a person may know better.
+           case
+               when r.change_id is null or coalesce(w.word = 'release', false) then a.said
+               when len(list_filter(a.watched_fields, lambda field: not list_contains(r.fields, field))) > 0 then a.said
+               when not starts_with(a.said, 'fire ')
+                    and a.said not in ('hold awaiting_history', 'skip condition_false', 'skip condition_unknown') then a.said
+               when r.is_accepted then 'skip same_value'
+               else 'hold value_renamed'
+           end as said
+      from answered as a
+      left join renamed as r using (change_id)
+      left join conversions.current_word as w on w.change_id = a.change_id and w.event = a.event)
 select change_id,
        event,
        split_part(said, ' ', 1) as answer,
        split_part(said, ' ', 2) as reason
-  from answered
+  from spoken

@@ -89,6 +89,9 @@ class Story:
             {"op": "create", "sobject": "User", "id": USER, "fields": {"Username": "a", "LastName": "Admin"}}
         )
         self.org.add_field("OpportunityLineItem", Field(name="Sku__c", type="string", length=40))
+        # The names of the cases are in the lists of values, too.
+        self.org.rename_picklist_value("Lead", "Status", "Working - Contacted", "Working")
+        self.org.rename_picklist_value("Opportunity", "StageName", "Negotiation/Review", "Negotiation")
         self.config = self._load()
         self.there: set[str] = set()
         self.crowd: list[str] = []
@@ -185,6 +188,11 @@ class Story:
 
     def _show(self, _: str, value: str) -> None:
         self.org.show(value)
+
+    def _rename(self, _: str, value: dict[str, str]) -> None:
+        """A value gets another name in Setup: Object.Field, from, to."""
+        sobject, field = value["of"].split(".")
+        self.org.rename_picklist_value(sobject, field, value["from"], value["to"])
 
     def _visible(self, _: str, value: bool) -> None:
         """Sharing shows all deals, or none; the next cycle reads them and their history in full."""
