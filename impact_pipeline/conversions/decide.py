@@ -23,7 +23,8 @@ from impact_pipeline.config.parameters import catalogue
 from impact_pipeline.conversions import guards
 from impact_pipeline.conversions.conditions import fact_sql
 from impact_pipeline.conversions.identities import mark_changed_identities
-from impact_pipeline.conversions.mapping import item_parameters, line_sql, mapped_sql, order_parameters
+from impact_pipeline.conversions.lines import item_parameters, line_sql
+from impact_pipeline.conversions.mapping import mapped_sql, order_parameters
 from impact_pipeline.conversions.relations import Captured, captured
 from impact_pipeline.conversions.renames import list_renames, mark_renamed, names_of_one_value
 from impact_pipeline.conversions.words import OVERRULED

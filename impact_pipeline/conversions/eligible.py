@@ -10,7 +10,8 @@ import duckdb
 
 from impact_pipeline.config.load import Config, ObjectConfig
 from impact_pipeline.conversions.conditions import fact_sql
-from impact_pipeline.conversions.mapping import line_sql, mapped_sql
+from impact_pipeline.conversions.lines import line_sql
+from impact_pipeline.conversions.mapping import mapped_sql
 from impact_pipeline.conversions.relations import Captured, captured
 from impact_pipeline.conversions.renames import list_renames, names_of_one_value
 from impact_pipeline.warehouse.sql import quote_identifier, sql_file

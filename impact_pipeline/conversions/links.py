@@ -1,0 +1,59 @@
+"""Which records belong together by conversion or merge, as SQL over raw.*; both read wanted_id of mapped.sql."""
+
+from impact_pipeline.config.load import ObjectConfig
+from impact_pipeline.config.templates import paths
+from impact_pipeline.conversions.relations import Captured
+from impact_pipeline.warehouse.sql import quote_identifier, quote_literal
+
+
+def first_lead_sql(about: ObjectConfig, captured: Captured) -> str:
+    """The query of the oldest Lead that was converted into each record, or into its account: record_id, lead_id."""
+    uses = any(
+        path.first_lead
+        for template in (
+            *about.customer_id,
+            *(t for e in about.events.values() for t in e.conversion.values()),
+        )
+        for path in paths(template)
+    )
+    field = f"Converted{about.name}Id"
+    if not uses or not captured.has("Lead", field):
+        return "select null::varchar as record_id, null::varchar as lead_id where false"
+    ways = [
+        'select k.id as record_id, l."Id" as lead_id, 1 as distance, l."CreatedDate" as created_at '
+        f'from wanted_id as k join raw."Lead" as l on l.{_q(field)} = k.id'
+    ]
+    if captured.has(about.name, "AccountId") and about.name != "Account":
+        ways.append(
+            'select k.id, l."Id", 2, l."CreatedDate" from wanted_id as k '
+            f'join raw.{_q(about.name)} as o on o."Id" = k.id '
+            'join raw."Lead" as l on l."ConvertedAccountId" = o."AccountId"'
+        )
+    return (
+        "select record_id, lead_id from (" + " union all ".join(ways) + ") "
+        "qualify row_number() over (partition by record_id order by distance, created_at, lead_id) = 1"
+    )
+
+
+def linked_sql(about: ObjectConfig, captured: Captured) -> str:
+    """The query of the records that were converted or merged into each one: record_id, object, linked_id."""
+    ways = []
+    field = f"Converted{about.name}Id"
+    if captured.has("Lead", field):
+        ways.append(
+            f"select {_q(field)} as record_id, 'Lead' as object, \"Id\" as linked_id "
+            f'from raw."Lead" where {_q(field)} in (from wanted_id)'
+        )
+    if captured.has(about.name, "MasterRecordId"):
+        ways.append(
+            f'select "MasterRecordId" as record_id, {quote_literal(about.name)} as object, "Id" as linked_id '
+            f"from raw.{_q(about.name)} "
+            'where "MasterRecordId" in (from wanted_id)'
+        )
+    return (
+        " union all ".join(ways)
+        or "select null::varchar as record_id, null::varchar as object, null::varchar as linked_id where false"
+    )
+
+
+_q = quote_identifier
