@@ -323,6 +323,7 @@ def test_everything_can_be_steered_over_http(remote):
 
     state = steer.get(f"{remote.url}/simulator/state").json()
     assert state["requests"]["limits"] >= 2
+    assert state["answer_seconds"]["limits"] > 0
     assert state["logins"] == 1
     assert state["records"]["Lead"] == 1
 

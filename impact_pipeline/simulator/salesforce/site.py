@@ -6,7 +6,8 @@ The simulated Salesforce as a function from request to answer: routes, tokens, q
 
 import json
 import re
-from collections import Counter, deque
+import time
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -181,7 +182,8 @@ class SalesforceSite:
     """
     One org's My Domain host.
 
-    `requests` keeps the last received requests, `request_counts` counts all of them by endpoint name.
+    `requests` keeps the last received requests; `request_counts` counts all of them by endpoint name, and
+    `answer_seconds` adds up the machine's time that their answers took.
     """
 
     def __init__(
@@ -200,16 +202,19 @@ class SalesforceSite:
         self.csv_lines = CsvLines()
         self.requests: deque[LoggedRequest] = deque(maxlen=KEPT_REQUESTS)
         self.request_counts: Counter[str] = Counter()
+        self.answer_seconds: defaultdict[str, float] = defaultdict(float)
         self._key_count = 0
         self._charged: deque[tuple[datetime, str, int]] = deque()
 
     def answer(self, call: Call) -> Reply:
         """The answer to one request; one at a time. Never raises for what a client may send."""
         with self.org.lock:
+            began_at = time.perf_counter()
             self.org.settle()
             reply, endpoint = self._answer(call)
             name = endpoint.name if endpoint else "unknown"
             self.request_counts[name] += 1
+            self.answer_seconds[name] += time.perf_counter() - began_at
             query = "&".join(f"{key}={value}" for key, value in call.params.items())
             self.requests.append(
                 LoggedRequest(

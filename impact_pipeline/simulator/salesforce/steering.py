@@ -66,6 +66,7 @@ def state(site: "SalesforceSite", call: Call, at: "Endpoint") -> Reply:
         {
             "now": site.org.clock.now().isoformat(),
             "requests": dict(site.request_counts),
+            "answer_seconds": dict(site.answer_seconds),
             "logins": site.sessions.login_count,
             "api_requests_of_the_day": site.requests_of_the_day(),
             "open_jobs": sorted(site.jobs),

@@ -13,7 +13,6 @@ import subprocess
 import sys
 import tempfile
 import urllib.request
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ from typing import IO, Any
 HERE = "impact_pipeline_tests.benchmarks.capture"
 REST_PAGE_ROWS = 2_000
 MILLION = 1_000_000
+SHOWN_OF_THE_LAST = ("windows", "requests", "answer_seconds", "edited", "download_seconds", "bytes")
 # 25 and 16 fields, with those that capture reads by itself: identity, stamps, flags.
 DEALS = {
     "Opportunity": [
@@ -76,10 +76,11 @@ class Run:
     def _take(
         self, name: str, step: str, folder: Path, asked: Mapping[str, Any], like: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
-        before = Counter(self.org.requests() if self.org is not None else {})
+        before = self.org.worked() if self.org is not None else {}
         measured = _child(step, folder, asked, self.environment)
         if self.org is not None:
-            measured["requests"] = dict(Counter(self.org.requests()) - before)
+            after = self.org.worked()
+            measured |= {what: _difference(after[what], before[what]) for what in after}
         if like is not None and measured["rows_by_object"] != {
             name: table["rows"] for name, table in like["tables"].items()
         }:
@@ -88,6 +89,10 @@ class Run:
             )
         self.taken.setdefault(name, []).append(measured)
         return measured
+
+
+def _difference(after: Mapping[str, float], before: Mapping[str, float]) -> dict[str, float]:
+    return {name: value - before.get(name, 0) for name, value in after.items() if value != before.get(name, 0)}
 
 
 def _child(step: str, folder: Path, asked: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
@@ -132,11 +137,14 @@ class SimulatedOrg:
         )
         urllib.request.urlopen(request, timeout=60).close()
 
-    def requests(self) -> dict[str, int]:
-        """How often each endpoint has been asked."""
+    def worked(self) -> dict[str, dict[str, float]]:
+        """How often each endpoint has been asked, and how long its answers took the org."""
         with urllib.request.urlopen(f"{self.url}/simulator/state", timeout=60) as answer:
-            counts: dict[str, int] = json.load(answer)["requests"]
-        return {name: count for name, count in counts.items() if not name.startswith("simulator")}
+            state = json.load(answer)
+        return {
+            what: {name: value for name, value in state[what].items() if not name.startswith("simulator")}
+            for what in ("requests", "answer_seconds")
+        }
 
 
 @contextmanager
@@ -156,7 +164,8 @@ def summary(run: Run) -> dict[str, Any]:
     """Medians and spreads of each step, and what the issue asks of them side by side with it."""
     steps = {name: _step(taken) for name, taken in run.taken.items()}
     full, fixed = steps["full"], steps["idle"]["api_calls"]
-    ratio = steps["floor"]["seconds"]["median"] / full["seconds"]["median"]
+    floor_seconds, full_seconds = steps["floor"]["seconds"]["median"], full["seconds"]["median"]
+    ratio = floor_seconds / full_seconds
     aims = [_aim("share of the floor's speed, full load", ratio, ">=", 0.8)]
     aims.append(_aim("peak memory of the full load, MiB", full["peak_mib"], "<", 1024))
     if full["bulk_rows"]:
@@ -164,7 +173,7 @@ def summary(run: Run) -> dict[str, Any]:
         aims.append(_aim("calls by Bulk for each million rows begun", full["bulk_calls"] / millions, "<=", 20))
     if "increment" in steps:
         new = steps["increment"]
-        share = new["seconds"]["median"] / full["seconds"]["median"]
+        share = new["seconds"]["median"] / full_seconds
         pages = max(1.0, new["rows"] / REST_PAGE_ROWS)
         aims.append(_aim("time of the 1 % increment, as a share of the full load's", share, "<", 0.1))
         aims.append(
@@ -175,13 +184,19 @@ def summary(run: Run) -> dict[str, Any]:
                 1,
             )
         )
-    return {"steps": steps, "calls_of_a_cycle": fixed, "ratio_to_floor": ratio, "aims": aims}
+    found = {"steps": steps, "calls_of_a_cycle": fixed, "ratio_to_floor": ratio, "aims": aims}
+    jobs = full["jobs_seconds"]
+    if jobs is not None:
+        # The floor's jobs are made beforehand, and how long a simulator takes for them says nothing of Salesforce.
+        found |= {"jobs_seconds": jobs, "ratio_without_jobs": floor_seconds / (full_seconds - jobs)}
+    return found
 
 
 def _step(taken: list[dict[str, Any]]) -> dict[str, Any]:
     last = taken[-1]
     bulk = [window for window in last.get("windows", ()) if window["method"] == "bulk"]
     seconds = [measured["seconds"] for measured in taken]
+    jobs = [measured["answer_seconds"].get("bulk_create", 0.0) for measured in taken if "answer_seconds" in measured]
     return {
         "times": len(taken),
         "rows": last["rows"],
@@ -192,7 +207,8 @@ def _step(taken: list[dict[str, Any]]) -> dict[str, Any]:
         "api_calls": last.get("api_calls"),
         "bulk_rows": sum(window["rows"] for window in bulk),
         "bulk_calls": sum(window["api_calls"] for window in bulk),
-        **{name: last[name] for name in ("windows", "requests", "edited", "download_seconds", "bytes") if name in last},
+        "jobs_seconds": statistics.median(jobs) if jobs else None,
+        **{name: last[name] for name in SHOWN_OF_THE_LAST if name in last},
     }
 
 
@@ -225,9 +241,14 @@ def shown(found: Mapping[str, Any]) -> Iterator[str]:
             yield f"{name}: {step['download_seconds']:.2f} s of the last one were download"
         if "requests" in step:
             counts = ", ".join(f"{endpoint} {count}" for endpoint, count in sorted(step["requests"].items()))
-            yield f"{name}: the org counted {counts}"
+            yield f"{name}: the org counted {counts}; it worked {sum(step['answer_seconds'].values()):.2f} s"
     yield ""
     yield f"a cycle without news makes {found['calls_of_a_cycle']} calls"
+    if "jobs_seconds" in found:
+        yield (
+            f"the simulated org takes {found['jobs_seconds']:.2f} s of a full load to make the jobs; without them the "
+            f"share of the floor's speed is {found['ratio_without_jobs']:.3f}"
+        )
     for aim in found["aims"]:
         yield f"{'met ' if aim['is_met'] else 'MISS'}  {aim['what']}: {aim['is']:.3f}, aim {aim['aim']}"
 
