@@ -42,7 +42,7 @@ def cycle(folder: Path, wanted: Mapping[str, list[str]]) -> dict[str, Any]:
     version = env.value_of(os.environ, env.API_VERSION)
     run_id = f"benchmark-{time.time_ns()}"
     started = _Stopwatch()
-    client = SalesforceClient(domain_url=os.environ[env.DOMAIN_URL], login=_login(), api_version=version)
+    client = SalesforceClient(domain_url=_needed(env.DOMAIN_URL), login=_login(), api_version=version)
     with closing(client):
         report = capture_objects(
             warehouse,
@@ -126,7 +126,7 @@ class _Plain:
     """A session with a token and nothing else: no retries, no renewal, no counting."""
 
     def __init__(self) -> None:
-        domain = checked_domain(os.environ[env.DOMAIN_URL])
+        domain = checked_domain(_needed(env.DOMAIN_URL))
         self._http = requests.Session()
         self._http.trust_env = False
         answer = self._http.post(f"{domain}/services/oauth2/token", data=_login().form(domain), timeout=READ_SECONDS)
@@ -180,11 +180,18 @@ class _Plain:
 
 def _login() -> Login:
     """The login that the environment describes, as the pipeline reads it."""
-    client_id = os.environ[env.CLIENT_ID]
+    client_id = _needed(env.CLIENT_ID)
     if secret := os.environ.get(env.CLIENT_SECRET):
         return ClientCredentials(client_id=client_id, client_secret=secret)
-    key = Path(os.environ[env.PRIVATE_KEY_FILE]).read_text("utf-8")
-    return JwtBearer(client_id=client_id, username=os.environ[env.USERNAME], private_key=key)
+    key = Path(_needed(env.PRIVATE_KEY_FILE)).read_text("utf-8")
+    return JwtBearer(client_id=client_id, username=_needed(env.USERNAME), private_key=key)
+
+
+def _needed(name: str) -> str:
+    value = os.environ.get(name)
+    if not value:
+        raise SystemExit(f"{name} is not set. An org outside needs what a run needs: see the README's environment.")
+    return value
 
 
 class _Stopwatch:
