@@ -172,6 +172,28 @@ def test_what_meets_a_condition_and_was_never_reported_is_counted_with_its_money
     assert flow.rows("select count(*) from outbox.request") == [(0,)]
 
 
+def test_a_changed_mapping_is_compared_with_the_present_one(flow):
+    lead = flow.a_lead()
+    cycle_without_sending(flow)
+    flow.advance(hours=1)
+    flow.edit("update", "Lead", lead, Status="Qualified")
+    flow.cycle()
+    shutil.copytree(flow.folder / "config", flow.folder / "edited")
+    path = flow.folder / "edited" / "objects" / "lead.yaml"
+    path.write_text(path.read_text("utf-8").replace("Lead_{Status}_{Id}", "L_{Status}_{Id}"), "utf-8")
+    before = flow.fingerprints()
+
+    found = planned("--against", str(flow.folder / "edited"), "--days", "7")
+    shown = invoke("plan", "--against", str(flow.folder / "edited"))
+    both = invoke("plan", "--against", str(flow.folder / "edited"), "--accept", "0")
+
+    assert [(row["parameter"], row["changed"]) for row in found["parameters"]] == [("OrderId", 1)]
+    assert [(one["event"], one["detail"]) for one in found["identities"]] == [("qualified", "OrderId edited")]
+    assert "Identities change" in shown.stdout
+    assert both.exit_code == 2
+    assert flow.fingerprints() == before
+
+
 def test_plan_before_the_first_run_says_so(flow):
     assert_fails(invoke("plan"), 2, "does not exist yet", "impact-pipeline run")
     assert not flow.warehouse.path.exists()

@@ -3,6 +3,7 @@
 import getpass
 import os
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import click
@@ -13,10 +14,25 @@ from impact_pipeline.cli.show import as_json, console, table, text
 from impact_pipeline.config import environment as env
 from impact_pipeline.config.load import Config, load_config
 from impact_pipeline.conversions.accept import Withheld, accept, with_hash, withheld
+from impact_pipeline.conversions.against import compare
 from impact_pipeline.outbox.plan import Plan, plan, rehearse
 
 _NEXT = ("decision", "Type", "event", "EventTypeCode", "reason", "wait", "count", "amount", "CurrencyCode")
 _ANSWERS = ("object", "event", "decision", "reason", "count", "amount", "CurrencyCode")
+_DIFFERENCES = (
+    "object",
+    "event",
+    "effect",
+    "decision",
+    "reason",
+    "decision_then",
+    "reason_then",
+    "count",
+    "amount",
+    "CurrencyCode",
+)
+_PARAMETERS = ("object", "event", "parameter", "added", "removed", "changed")
+_AMOUNTS = ("object", "event", "CurrencyCode", "count", "amount", "count_then", "amount_then")
 _ELIGIBLE = ("object", "event", "EventTypeCode", "reason", "count", "amount", "CurrencyCode")
 
 
@@ -27,6 +43,14 @@ _ELIGIBLE = ("object", "event", "EventTypeCode", "reason", "count", "amount", "C
 @click.option("--accept", "accepted", metavar="HASH", help="Let go what is held under this hash, and nothing else.")
 @click.option("--reason", default="accepted as planned", show_default=True, help="With --accept: why.")
 @click.option("--by", "said_by", metavar="NAME", help="With --accept: who. Default: the user of this machine.")
+@click.option(
+    "--against",
+    "other",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="CONFIG_DIR",
+    help="Show what that configuration would have changed over the last days.",
+)
+@click.option("--days", type=click.IntRange(1), default=30, show_default=True, help="With --against: how many days.")
 @click.option("--json", "wants_json", is_flag=True, help="Print all of it as JSON.")
 def command(
     object_name: str | None,
@@ -35,6 +59,8 @@ def command(
     accepted: str | None,
     reason: str,
     said_by: str | None,
+    other: Path | None,
+    days: int,
     wants_json: bool,
 ) -> None:
     """
@@ -47,11 +73,20 @@ def command(
     What a guard, a changed identity or a renamed value holds is shown with a hash; --accept HASH releases exactly
     that, as long as it is still the same rows, amounts and configuration. The same --object and --event belong to it.
 
+    --against answers the changes of the last days anew with the configuration in CONFIG_DIR and with the present one,
+    and shows what differs: newly sent, no longer sent, parameters (names and counts), money, identities.
+
     \b
       impact-pipeline plan
+      impact-pipeline plan --against new_config --days 90
       impact-pipeline plan --accept 3f9c2a7be01d4856 --reason "month-end import, checked"
     """
+    if accepted is not None and other is not None:
+        raise click.UsageError("--accept and --against are two questions; ask one at a time.")
     config = load_config(env.config_folder(os.environ))
+    if other is not None:
+        _compare(config, load_config(other), days, object_name, event, wants_json)
+        return
     if accepted is not None:
         _accept(config, accepted, object_name, event, reason, said_by or getpass.getuser(), wants_json)
         return
@@ -84,6 +119,28 @@ def _accept(
         click.echo(as_json({"accepted": _withheld(chosen)}))
     else:
         click.echo(f"Accepted: {chosen.reason}, {_size(chosen)}; {chosen.about}.\nThe next cycle goes by it.")
+
+
+def _compare(
+    config: Config, other: Config, days: int, object_name: str | None, event: str | None, wants_json: bool
+) -> None:
+    with existing().rehearsal() as con:
+        found = compare(con, config, other, days=days, now=datetime.now(UTC), object_name=object_name, event=event)
+    if wants_json:
+        click.echo(as_json({**vars(found), "identities": [vars(one) for one in found.identities]}))
+        return
+    out = console()
+    out.print(f"{other.folder} against {config.folder}, over the changes found since {text(found.since)} UTC\n")
+    out.print(_table("Answers that differ", _DIFFERENCES, found.answers))
+    out.print(_table("Conversions that both send, and differ", _PARAMETERS, found.parameters))
+    out.print(_table("Sent", _AMOUNTS, found.amounts))
+    for one in found.identities:
+        out.print(
+            f"[bold]Identities change[/]: {one.object}, {one.event}: {one.detail}. Its new events would be held until "
+            "the edit is accepted; what was reported under the old ones is not told from new events by its key."
+        )
+    for name in found.not_captured:
+        out.print(f"[bold]Not captured[/]: {name}. Nothing can be said before a cycle has read it.")
 
 
 def _document(found: Plan) -> dict[str, Any]:

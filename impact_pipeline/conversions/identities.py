@@ -10,6 +10,7 @@ was sent or registered had.
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import duckdb
@@ -90,13 +91,19 @@ def _identities(canonical: str) -> dict[tuple[str, str], dict[str, Any]]:
         for event, declared in about["events"].items():
             mapping = {aliases.get(given, given): source for given, source in declared["conversion"].items()}
             templates = {parameter: mapping[parameter] for parameter in _PARAMETERS}
-            used = {each for source in templates.values() for each in map_names(parse(source))}
+            used = {each for source in templates.values() for each in _maps_used(json.dumps(source))}
             found[name, event] = {
                 "once_per": declared["once_per"],
                 **templates,
                 "value_maps": {each: maps[each] for each in sorted(used)},
             }
     return found
+
+
+@cache
+def _maps_used(source: str) -> tuple[str, ...]:
+    """The value maps of a template, from its source as JSON. Kept: a configuration repeats those before it."""
+    return tuple(map_names(parse(json.loads(source))))
 
 
 def _hash(parts: dict[str, Any]) -> str:
