@@ -177,6 +177,18 @@ def resources_from(
     }
 
 
+def salesforce_of(environment: Mapping[str, str]) -> SalesforceResource:
+    """The org of this environment, for use outside of Dagster."""
+    return SalesforceResource(
+        domain_url=env.value_of(environment, env.DOMAIN_URL),
+        client_id=env.value_of(environment, env.CLIENT_ID),
+        client_secret=env.value_of(environment, env.CLIENT_SECRET),
+        username=env.value_of(environment, env.USERNAME),
+        private_key_file=env.value_of(environment, env.PRIVATE_KEY_FILE),
+        api_version=env.value_of(environment, env.API_VERSION),
+    )
+
+
 def definitions_from(
     environment: Mapping[str, str], *, wait_seconds: float = 60.0, clock: Callable[[], datetime] | None = None
 ) -> dg.Definitions:

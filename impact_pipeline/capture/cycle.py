@@ -37,7 +37,8 @@ from impact_pipeline.capture.progress import (
 from impact_pipeline.capture.reading import Reader
 from impact_pipeline.capture.salesforce.bulk import Fetched
 from impact_pipeline.capture.salesforce.client import Deleted, SalesforceClient
-from impact_pipeline.capture.salesforce.errors import UnknownObject
+from impact_pipeline.capture.salesforce.errors import QuotaReached, UnknownObject
+from impact_pipeline.capture.soql import datetime_literal
 from impact_pipeline.capture.staging import staging_folder
 from impact_pipeline.capture.windows import upper_bound
 from impact_pipeline.config.errors import ConfigError, Problem
@@ -156,7 +157,11 @@ def capture_objects(
         SalesforceError: what was committed before stays, and the next cycle goes on there.
     """
     options, due, swept = options or CaptureOptions(), frozenset(reread), frozenset(sweep)
-    with lane(warehouse, LANE, run_id, clock, options.wait_seconds) as token, staging_folder(staging, LANE) as folder:
+    with (
+        quota_told(lambda: _next_run(warehouse)),
+        lane(warehouse, LANE, run_id, clock, options.wait_seconds) as token,
+        staging_folder(staging, LANE) as folder,
+    ):
         calls_before = client.api_calls
         client.check_version()
         organization = client.organization()
@@ -317,6 +322,25 @@ def _prepare(
             added[name] = tuple(sorted(new))
     first_version = tables.newest_version(con, plans)
     return _Prepared(field_sets=field_sets, reached=reached, added=added, first_version=first_version)
+
+
+@contextmanager
+def quota_told(goes_on: Callable[[], str]) -> Iterator[None]:
+    """Let a run that the quota stops say where the next one goes on."""
+    try:
+        yield
+    except QuotaReached as error:
+        raise QuotaReached(f"{error} {goes_on()}", code=error.code) from error
+
+
+def _next_run(warehouse: Warehouse) -> str:
+    with warehouse.reading() as con:
+        reached = progress(con)
+    loading = sorted(name for name, so_far in reached.items() if so_far.is_first_load)
+    if loading or not reached:
+        return f"The next run goes on with the first load of {', '.join(loading) or 'all objects'}."
+    behind = min(reached, key=lambda name: reached[name].cursor)
+    return f"The next run goes on at {datetime_literal(reached[behind].cursor)} ({behind})."
 
 
 @contextmanager

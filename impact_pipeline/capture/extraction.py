@@ -20,7 +20,7 @@ from impact_pipeline.capture.deletions import Suspects, settle
 from impact_pipeline.capture.lines import Lines
 from impact_pipeline.capture.load import LoadContext, living, load_rows
 from impact_pipeline.capture.objects import ObjectPlan
-from impact_pipeline.capture.progress import BEGINNING, CapturedObject, Progress, record
+from impact_pipeline.capture.progress import BEGINNING, CapturedObject, Progress, live_cursor, record
 from impact_pipeline.capture.reading import BULK_FROM_ROWS, ROWS_PER_JOB, ROWS_PER_PIECE, Piece, Question, Reader
 from impact_pipeline.capture.salesforce.client import Deleted, counting
 from impact_pipeline.capture.soql import datetime_literal, groups_of_ids, within
@@ -28,16 +28,23 @@ from impact_pipeline.capture.sweep import compare_ids, narrow
 from impact_pipeline.capture.windows import LAG, OVERLAP, Window, next_window
 from impact_pipeline.warehouse import lease
 from impact_pipeline.warehouse.connection import Warehouse
+from impact_pipeline.warehouse.sql import quote_identifier, sql_file
 
 LEASE_SECONDS = 60.0
 # So many records' lines are read by Id; for more of them the whole object of the lines is read and swept by bulk jobs.
 RECORDS_BY_ID = 20_000
 # How often records whose lines don't add up are read again.
 SUM_ATTEMPTS = 2
+# A stretch that a person has read again is committed in parts of about so many rows.
+ROWS_PER_REREAD = 200_000
 
 
 class CaptureBusy(RuntimeError):
     """Another run holds the lane, or took it over."""
+
+
+class Overtaken(RuntimeError):
+    """The live cycle committed newer versions of what was being read beside it; read it again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +55,7 @@ class CaptureOptions:
     Args:
         bulk_from_rows: a query of at least so many rows becomes a bulk job.
         rows_per_job: a longer query is cut in two.
+        rows_per_reread: what is read again beside the cycle is committed in parts of about so many.
         poll_seconds: first pause between two looks at a bulk job.
         wait_seconds: how long another run's lease is waited for; a killed run's ends by itself.
         readers: objects that are read at once.
@@ -59,6 +67,7 @@ class CaptureOptions:
     rows_per_piece: int = ROWS_PER_PIECE
     bulk_from_rows: int = BULK_FROM_ROWS
     rows_per_job: int = ROWS_PER_JOB
+    rows_per_reread: int = ROWS_PER_REREAD
     poll_seconds: float = 1.0
     wait_seconds: float = LEASE_SECONDS + 15
     readers: int = READERS
@@ -165,6 +174,8 @@ class Extraction:
         reached: object → how far it has been read.
         first_version: versions after this one are the cycle's own.
         calls_before: requests made that no row of audit.extraction counts yet.
+        beside: where the readings run beside the live cycle: the newest version before they began. What the cycle
+            commits meanwhile is newer than what they bring.
         captured: the rows of audit.extraction written so far.
     """
 
@@ -176,6 +187,7 @@ class Extraction:
     reached: dict[str, Progress]
     first_version: int
     calls_before: int = 0
+    beside: int | None = None
     captured: list[CapturedObject] = field(default_factory=list)
     _suspects: dict[str, Suspects] = field(default_factory=dict)
     _cursors: dict[str, datetime] = field(default_factory=dict)
@@ -199,8 +211,11 @@ class Extraction:
     def read_lines(self, lines: Lines, plans: Mapping[str, ObjectPlan]) -> None:
         """The lines of each record that changed, or whose lines did; both again where they don't add up."""
         own = [row for row in self.captured if row.object in (lines.record.name, lines.line.name)]
-        if not any(row.versions_written for row in own):
-            return
+        if any(row.versions_written for row in own):
+            self.read_lines_touched(lines, plans, is_first_load=any(row.is_first_load for row in own))
+
+    def read_lines_touched(self, lines: Lines, plans: Mapping[str, ObjectPlan], *, is_first_load: bool = False) -> None:
+        """The same, whatever this run has committed itself."""
         with self.run.warehouse.reading() as con:
             touched = sets.touched(con, lines, after=self.first_version)
         if len(touched) > RECORDS_BY_ID:
@@ -209,7 +224,7 @@ class Extraction:
         else:
             self._read_sets(lines, touched)
             self.prove_deletions(plans)
-        self._mend_sums(lines, None if any(row.is_first_load for row in own) else touched, plans)
+        self._mend_sums(lines, None if is_first_load else touched, plans)
 
     def read_in_full(self, plan: ObjectPlan, fields_added: tuple[str, ...] = ()) -> None:
         """Read every record once more: fields are captured for the first time, or move no stamp. Moves no cursor."""
@@ -427,6 +442,8 @@ class Extraction:
     def _load(self, con: duckdb.DuckDBPyConnection, arrival: Arrival) -> CapturedObject:
         reading, piece = arrival.reading, arrival.piece
         name, quota = reading.plan.name, self.run.reader.client.quota
+        if self.beside is not None:
+            self._refuse_overtaken(con, reading, piece)
         context = LoadContext(
             captured_at=self.run.clock(),
             cycle_id=self.cycle_id,
@@ -444,8 +461,8 @@ class Extraction:
             method=piece.method,
             purpose=reading.purpose,
             window_after=reading.after,
-            window_until=reading.until,
-            cursor=self._moved_cursor(reading, piece),
+            window_until=self._read_until(reading, piece),
+            cursor=self._moved_cursor(reading, piece) if self.beside is None else live_cursor(con, name),
             is_first_load=reading.is_first_load,
             rows_read=arrival.row_count,
             versions_written=versions + outcome.versions,
@@ -477,6 +494,36 @@ class Extraction:
             cursor = max(cursor, min(piece.reached or reading.until, reading.until))
         self._cursors[name] = cursor
         return cursor
+
+    def _read_until(self, reading: Reading, piece: Piece) -> datetime:
+        """
+        The bound of the reading. Beside the cycle no cursor tells how far it has come, so there it is the bound of what
+        is complete.
+        """
+        if self.beside is None or piece.is_last:
+            return reading.until
+        return piece.reached or reading.after or BEGINNING
+
+    def _refuse_overtaken(self, con: duckdb.DuckDBPyConnection, reading: Reading, piece: Piece) -> None:
+        """
+        What the live cycle has proven to be deleted meanwhile, or has read in full, keeps its stamp; older rows would
+        undo it.
+        """
+        newer = con.execute(
+            sql_file(__file__, "overtaken.sql").format(
+                table=tables.table(reading.plan.name), stamp=quote_identifier(reading.plan.description.cursor_field)
+            ),
+            {
+                "version": self.beside,
+                "cycle_id": self.cycle_id,
+                "ids": sorted(piece.ids),
+                "is_by_id": bool(piece.ids),
+                "after": reading.after,
+                "until": reading.until,
+            },
+        ).fetchall()[0][0]
+        if newer:
+            raise Overtaken(f"{newer} records of {reading.plan.name} got newer versions while they were being read.")
 
 
 def cycle_name(until: datetime) -> str:

@@ -92,8 +92,14 @@ def progress(con: duckdb.DuckDBPyConnection) -> dict[str, Progress]:
     }
 
 
+def live_cursor(con: duckdb.DuckDBPyConnection, object_name: str) -> datetime:
+    """Where the object's next window starts, as of now."""
+    cursor = con.execute("select max(cursor) from audit.extraction where object = ?", [object_name]).fetchall()[0][0]
+    return cursor.astimezone(UTC)  # type: ignore[no-any-return]
+
+
 def committed_results(con: duckdb.DuckDBPyConnection) -> dict[str, Fetched]:
-    """Bulk job → how much of its result has been committed, for the newest job of each object."""
+    """Bulk job → how much of its result has been committed, for the newest job of each object and purpose."""
     rows = con.execute(sql_file(__file__, "fetched.sql")).fetchall()
     return {job: Fetched(job_id=job, locator=locator, rows=int(count)) for job, locator, count in rows}
 

@@ -22,6 +22,7 @@ COMMANDS = {
     "release": "Let one go that is held, although its hold doubts it.",
     "dismiss": "Drop one that is held, for good.",
     "reverse": "Take one back that was reported.",
+    "reread": "Read an object of Salesforce, or a stretch of time, once more.",
     "publish": "Write the readers' copy anew.",
     "simulate": "Serve a local Salesforce and a local impact.com, with fault switches.",
 }
@@ -61,7 +62,8 @@ class Commands(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     epilog=(
         "Exit codes: 0 done; 1 failed; 2 wrong use, environment or configuration; 3 stopped by Salesforce or "
-        "impact.com (credential, permission, quota, unreachable); 4 another process holds the warehouse."
+        "impact.com (credential, permission, unreachable); 4 another process holds the warehouse; 5 stopped by "
+        "quota: nothing is lost, run again later."
     ),
 )
 @click.option("--debug", is_flag=True, help="Show the traceback of a failure.")

@@ -3,6 +3,7 @@ What the command line says when something fails, and the exit code that goes wit
 
     1  failed                                        3  stopped by Salesforce or impact.com
     2  wrong use, environment or configuration       4  another process holds the warehouse
+    5  stopped by quota: nothing is lost, run again later
 """
 
 import traceback
@@ -10,8 +11,9 @@ from collections.abc import Iterator
 
 import click
 
-from impact_pipeline.capture.extraction import CaptureBusy
-from impact_pipeline.capture.salesforce.errors import SalesforceError
+from impact_pipeline.capture.extraction import CaptureBusy, Overtaken
+from impact_pipeline.capture.reread import NothingToReread
+from impact_pipeline.capture.salesforce.errors import QuotaReached, SalesforceError
 from impact_pipeline.config.environment import MissingVariable
 from impact_pipeline.config.errors import ConfigError
 from impact_pipeline.conversions.accept import NothingToAccept
@@ -23,7 +25,7 @@ from impact_pipeline.warehouse.connection import WarehouseError, WarehouseLocked
 from impact_pipeline.warehouse.cycles import NothingCaptured
 from impact_pipeline.warehouse.high_water import RestoredOldCopy
 
-FAILED, WRONG_USE, STOPPED, LOCKED = 1, 2, 3, 4
+FAILED, WRONG_USE, STOPPED, LOCKED, QUOTA = 1, 2, 3, 4, 5
 # The first class that an error, or a cause of it, belongs to decides.
 _CODES: tuple[tuple[type[BaseException], int], ...] = (
     (WarehouseLocked, LOCKED),
@@ -31,12 +33,15 @@ _CODES: tuple[tuple[type[BaseException], int], ...] = (
     (ConfigError, WRONG_USE),
     (UnknownPath, WRONG_USE),
     (WrongBinding, WRONG_USE),
+    (NothingToReread, WRONG_USE),
     (WarehouseError, WRONG_USE),
+    (QuotaReached, QUOTA),
     (SalesforceError, STOPPED),
     (ImpactError, STOPPED),
     (WordRefused, FAILED),
     (NothingToAccept, FAILED),
     (CaptureBusy, FAILED),
+    (Overtaken, FAILED),
     (NothingCaptured, FAILED),
     (RestoredOldCopy, FAILED),
 )

@@ -360,11 +360,21 @@ def test_a_day_without_requests_left_stops_the_cycle_and_loses_nothing(salesforc
     salesforce.an_opportunity()
     salesforce.faults.add("daily_limit", match="^query_all", count=1)
 
-    with pytest.raises(QuotaReached):
+    with pytest.raises(QuotaReached) as stopped:
         salesforce.capture()
 
+    assert str(stopped.value).startswith("Stopped by quota, nothing is lost. ")
+    assert str(stopped.value).endswith("The next run goes on at 2026-11-20T12:01:00Z (Opportunity).")
     salesforce.capture()
     assert salesforce.value('select count(*) from raw."Opportunity"') == 2
+
+
+def test_a_share_that_is_spent_at_the_first_load_says_what_is_still_to_be_loaded(salesforce: World) -> None:
+    salesforce.an_opportunity()
+    salesforce.faults.add("daily_limit", match="^query_all")
+
+    with pytest.raises(QuotaReached, match=r"The next run goes on with the first load of Opportunity\.$"):
+        salesforce.capture()
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ def test_an_error_of_duckdb_comes_out_as_it_is(warehouse: Warehouse) -> None:
         con.execute("insert into outbox.lease (lane, token) values ('x', 'no number')")
 
     with warehouse.transaction() as con:
-        assert one(con, "select count(*) from outbox.lease") == 3
+        assert one(con, "select count(*) from outbox.lease") == 4
 
 
 def test_every_connection_has_the_same_settings(warehouse: Warehouse) -> None:
@@ -157,7 +157,7 @@ def test_readers_do_not_wait_for_each_other_but_a_writer_waits_for_them(warehous
         notebook.wait_until_reached()
 
         with warehouse.reading(wait_seconds=0.0) as con:
-            assert one(con, "select count(*) from outbox.lease") == 3
+            assert one(con, "select count(*) from outbox.lease") == 4
         with pytest.raises(WarehouseLocked), replace(warehouse, wait_seconds=0.05).transaction():
             pass
 
@@ -213,7 +213,7 @@ with Warehouse(path=path).transaction():
         assert not path.exists()
 
     with Warehouse(path=path).transaction() as con:
-        assert one(con, "select count(*) from outbox.lease") == 3
+        assert one(con, "select count(*) from outbox.lease") == 4
     assert names(tmp_path) == ["new.duckdb"]
 
 

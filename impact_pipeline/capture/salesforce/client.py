@@ -400,9 +400,8 @@ class SalesforceClient:
         quota = self._quota
         if quota is not None and quota.share >= self._quota_share:
             raise QuotaReached(
-                f"The org has used {quota.used} of its {quota.maximum} requests of 24 hours, and "
-                f"{float(self._quota_share):.0%} is the share at which we stop. Nothing is lost: run again later, or "
-                "raise the share."
+                f"Stopped by quota, nothing is lost. The org has used {quota.used} of its {quota.maximum} requests of "
+                f"24 hours, and {float(self._quota_share):.0%} is the share at which we stop (capture.quota_share)."
             )
 
     def _note(self, response: requests.Response) -> None:

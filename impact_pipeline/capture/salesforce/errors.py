@@ -153,7 +153,7 @@ def error_of(status: int, body: str, *, asked: str) -> SalesforceError:
         if "concurrent" in detail.lower():
             return TooMany(f"{said}. Too many long requests run at once.", code=code)
         return QuotaReached(
-            f"{said}. The org's requests of 24 hours are spent; run again later, nothing is lost.", code=code
+            f"Stopped by quota, nothing is lost. {said}. The org's requests of 24 hours are spent.", code=code
         )
     if code in _BY_CODE:
         kind, remedy = _BY_CODE[code]

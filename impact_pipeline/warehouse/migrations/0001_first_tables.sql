@@ -91,10 +91,10 @@ create table audit.extraction (
     bulk_locator      varchar);
 comment on table audit.extraction is 'Append-only. One row per object and piece read from Salesforce, committed together with its rows.';
 comment on column audit.extraction.extraction_id is 'Number of the row, growing.';
-comment on column audit.extraction.cycle_id is 'The cycle: all its objects share one upper bound.';
+comment on column audit.extraction.cycle_id is 'The cycle: all its objects share one upper bound. A person''s reread beside the cycles has one of its own that starts with reread.';
 comment on column audit.extraction.object is 'API name of the object.';
 comment on column audit.extraction.method is 'rest or bulk.';
-comment on column audit.extraction.purpose is 'window (what is new), full (a new field, or a schedule for formula fields), reread (a person asked), lines (the lines of records that changed), records (those whose lines do not add up), proof (records that seem to be gone, looked up by Id) or sweep (all Ids).';
+comment on column audit.extraction.purpose is 'window (what is new), full (a new field, or a schedule for formula fields), reread (a person asked: the first row of its cycle_id names the whole stretch, the others its parts), reread_end (all of that is read), lines (the lines of records that changed), records (those whose lines do not add up), proof (records that seem to be gone, looked up by Id) or sweep (all Ids).';
 comment on column audit.extraction.window_after is 'Lower bound of the window, included; null: from the beginning.';
 comment on column audit.extraction.window_until is 'Upper bound of the window, excluded; Salesforce''s clock less the lag.';
 comment on column audit.extraction.cursor is 'Where the next window of the object starts, before overlap. Never moves back.';
@@ -481,12 +481,12 @@ create table outbox.lease (
     renewed_at timestamptz,
     expires_at timestamptz);
 comment on table outbox.lease is 'One row per lane: who may act.';
-comment on column outbox.lease.lane is 'capture, submit or confirm.';
+comment on column outbox.lease.lane is 'capture, reread, submit or confirm.';
 comment on column outbox.lease.run_id is 'The run that holds it; null: nobody.';
 comment on column outbox.lease.token is 'Grows by one with every take-over; a run with an older token can not write.';
 comment on column outbox.lease.renewed_at is 'When it was taken or renewed. UTC.';
 comment on column outbox.lease.expires_at is 'After this anybody may take it. UTC.';
-insert into outbox.lease (lane, token) values ('capture', 0), ('submit', 0), ('confirm', 0);
+insert into outbox.lease (lane, token) values ('capture', 0), ('reread', 0), ('submit', 0), ('confirm', 0);
 
 create sequence audit.transition_id;
 create table audit.transition (

@@ -1,0 +1,104 @@
+"""`impact-pipeline reread`: a stretch of an object once more, beside the live cycle."""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+import click
+
+from impact_pipeline.capture.progress import CapturedObject
+from impact_pipeline.cli.show import as_json, console
+from impact_pipeline.config import environment as env
+from impact_pipeline.config.load import load_config
+from impact_pipeline.warehouse.connection import Warehouse
+
+
+class Moment(click.ParamType[datetime]):
+    """A time with its zone, or a day, which means its midnight in UTC."""
+
+    name = "time"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        try:
+            moment = datetime.fromisoformat(str(value))
+        except ValueError:
+            self.fail(f"{value!r} is no time. Write 2026-11-01T08:30:00Z, or 2026-11-01.", param, ctx)
+        if moment.tzinfo is None:
+            if "T" in str(value) or " " in str(value):
+                self.fail(f"{value!r} names no zone. Write 2026-11-01T08:30:00Z.", param, ctx)
+            moment = moment.replace(tzinfo=UTC)
+        return moment.astimezone(UTC).replace(microsecond=0)
+
+
+@click.command("reread")
+@click.argument("object_name", metavar="OBJECT")
+@click.option("--after", type=Moment(), help="Read what is stamped from here on; left out: from the beginning.")
+@click.option("--until", type=Moment(), help="Read what is stamped before; left out: all that no cycle reads anyhow.")
+@click.option("--sweep", is_flag=True, help="Compare all Ids with Salesforce's besides.")
+@click.option("--json", "wants_json", is_flag=True, help="Print what was read as JSON.")
+def command(object_name: str, after: datetime | None, until: datetime | None, sweep: bool, wants_json: bool) -> None:
+    """
+    Read an object of Salesforce again, or what is stamped (SystemModstamp) in a stretch of time.
+
+    For what no stamp has told: formula fields, values that became visible, doubts. It runs beside the live cycles and
+    moves no cursor. What differs is an ordinary change for the next cycle; a record that was never seen before has
+    `appeared`, and is no creation. What was stamped lately is left to the next cycle.
+
+    It is committed in parts. After an interruption the same command, within a day, goes on where it stopped.
+    """
+    env.check(os.environ)
+    config = load_config(env.config_folder(os.environ))
+    from impact_pipeline.capture.reread import reread
+    from impact_pipeline.definitions import salesforce_of
+
+    path = env.warehouse_path(os.environ)
+    out = console()
+    client = salesforce_of(os.environ).client(config.pipeline.capture.quota_share)
+    try:
+        with out.status(object_name) as status:
+
+            def show(row: CapturedObject) -> None:
+                status.update(f"{row.object}: {row.rows_read:,} rows ({row.purpose}) until {row.window_until}")
+
+            report = reread(
+                Warehouse(path=path),
+                client,
+                config,
+                object_name,
+                after=after,
+                until=until,
+                sweep=sweep,
+                run_id=str(uuid4()),
+                staging=Path(f"{path}.staging"),
+                clock=lambda: datetime.now(UTC),
+                account_sid=env.value_of(os.environ, env.ACCOUNT_SID),
+                campaign_id=env.value_of(os.environ, env.CAMPAIGN_ID),
+                on_captured=show,
+            )
+    finally:
+        client.close()
+    shown = {
+        "object": report.object,
+        "after": report.after,
+        "until": report.until,
+        "went_on_at": report.went_on_at,
+        "cycle_id": report.cycle_id,
+        "rows_read": sum(row.rows_read for row in report.captured if row.object == object_name),
+        "versions_written": sum(row.versions_written for row in report.captured),
+        "ids_missing": next((row.ids_missing for row in report.captured if row.ids_missing is not None), None),
+        "api_calls": sum(row.api_calls for row in report.captured),
+    }
+    if wants_json:
+        click.echo(as_json(shown))
+        return
+    start = "the beginning" if report.after is None else report.after.isoformat()
+    went_on = "" if report.went_on_at is None else f" (went on at {report.went_on_at.isoformat()})"
+    click.echo(
+        f"{object_name} from {start} until {report.until.isoformat()}{went_on}: {shown['rows_read']:,} rows read, "
+        f"{shown['versions_written']:,} new versions, {shown['api_calls']} requests. The next cycle compares them."
+    )
+    if shown["ids_missing"]:
+        click.echo(
+            f"The sweep missed {shown['ids_missing']:,} records; the asset checks of raw.{object_name} say more."
+        )
