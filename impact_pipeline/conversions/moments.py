@@ -21,6 +21,9 @@ def moment_column(
         if source.old_value is None:
             if field in source.overlay and captured.has(source.object, field):
                 whens.append(f'when {row}."Id" is not null then {row}.{quote_identifier(field)}')
+                if side == "old_value":
+                    # Before the first row of a history there was nothing.
+                    whens.append(f'when e{number}."Id" is not null then null')
         elif field == source.field:
             column = source.value if side == "value" else source.old_value
             whens.append(f'when {row}."Id" is not null then {row}.{quote_identifier(column)}')
@@ -29,7 +32,8 @@ def moment_column(
 
 def history_joins(histories: list[HistorySource], *, earlier: bool = False) -> str:
     """
-    Joins of the history rows h0, h1 ... that a change `c` tells of, or g0, g1 ... of the rows before them.
+    Joins of the history rows h0, h1 ... that a change `c` tells of; or of the rows before them as g0, g1 ..., and of the
+    former as e0, e1 ....
 
     A row of a field history holds both values, so there the row before is the row itself.
     """
@@ -39,6 +43,8 @@ def history_joins(histories: list[HistorySource], *, earlier: bool = False) -> s
         if earlier:
             row = "c.previous_history_id" if source.old_value is None else "c.history_id"
             lines.append(f'left join {table} as g{number} on g{number}."Id" = {row}')
+            if source.old_value is None:
+                lines.append(f'left join {table} as e{number} on e{number}."Id" = c.history_id')
         else:
             # A field history object holds the rows of all fields, told apart by their name.
             same = "" if source.old_value is None else f" and h{number}.\"Field\" = '{source.field}'"
