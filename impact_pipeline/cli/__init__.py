@@ -24,6 +24,7 @@ COMMANDS = {
     "reverse": "Take one back that was reported.",
     "reread": "Read an object of Salesforce, or a stretch of time, once more.",
     "publish": "Write the readers' copy anew.",
+    "test-mapping": "The user's own cases of the mapping: records in, parameters out.",
     "simulate": "Serve a local Salesforce and a local impact.com, with fault switches.",
 }
 
@@ -37,7 +38,7 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"impact_pipeline.cli.{cmd_name}").command
+        command: click.Command = importlib.import_module(f"impact_pipeline.cli.{cmd_name.replace('-', '_')}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

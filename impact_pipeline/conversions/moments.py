@@ -32,8 +32,8 @@ def moment_column(
 
 def history_joins(histories: list[HistorySource], *, earlier: bool = False) -> str:
     """
-    Joins of the history rows h0, h1 ... that a change `c` tells of; or of the rows before them as g0, g1 ..., and of the
-    former as e0, e1 ....
+    Joins of the history rows h0, h1 ... that a change `c` tells of; or of the rows before them as g0, g1 ..., and with
+    them of those that it tells of as e0, e1 ....
 
     A row of a field history holds both values, so there the row before is the row itself.
     """
