@@ -120,8 +120,8 @@ class Lane:
                 return self._keep_out(con, state)
             self._is_probing = state.is_probing
             rows = self._intend(con, now)
-            water = _newest_move(con)
-        self._after_commit(began, rows, water)
+            newest = _newest_move(con, now)
+        self._after_commit(began, rows, newest)
         return rows
 
     def turn(self, last: Sequence[Sent], *, is_idle: bool) -> list[Row]:
@@ -138,14 +138,14 @@ class Lane:
             self._renew(con, now)
             self._keep(con, last, now)
             rows = [] if self.watch.stop is not None or self._is_probing else self._intend(con, now)
-            water = _newest_move(con)
+            newest = _newest_move(con, now)
             report = None
             if is_idle and not rows:
                 self._settle_waits(con, now)
                 report = self._report(con)
                 lease.release(con, LANE, self._run_id, self._token)
         self.report = report
-        self._after_commit(began, rows, water)
+        self._after_commit(began, rows, newest)
         return rows
 
     def _take_lease(self, con: duckdb.DuckDBPyConnection, now: datetime) -> int | None:
@@ -169,11 +169,11 @@ class Lane:
                 f"run {self._run_id} lost the lane {LANE!r} to another run; what it had sent is settled by reading."
             )
 
-    def _after_commit(self, began: float, rows: list[Row], water: int) -> None:
+    def _after_commit(self, began: float, rows: list[Row], newest: tuple[int, datetime]) -> None:
         """What has to be true before the group's first byte leaves."""
         self.until = began + self._settings.lease_seconds - LONGEST_REQUEST_SECONDS
         if rows:
-            high_water.write(self._warehouse.path, water, self._clock())
+            high_water.write(self._warehouse.path, *newest)
 
     def _intend(self, con: duckdb.DuckDBPyConnection, now: datetime) -> list[Row]:
         """Commit the intent of the next group in the caller's transaction; its rows in the order of sending."""
@@ -307,9 +307,12 @@ def _consequence(judgement: Judgement, attempt_count: int) -> tuple[State, Wait 
             return State.READY, None, None
 
 
-def _newest_move(con: duckdb.DuckDBPyConnection) -> int:
-    row = con.execute("select coalesce(max(transition_id), 0) from audit.transition").fetchone()
-    return int(row[0]) if row else 0
+def _newest_move(con: duckdb.DuckDBPyConnection, now: datetime) -> tuple[int, datetime]:
+    """Its number and its time; of a file without any: 0 and now."""
+    row = con.execute(
+        "select transition_id, moved_at from audit.transition order by transition_id desc limit 1"
+    ).fetchone()
+    return (0, now) if row is None else (int(row[0]), row[1])
 
 
 def _holder(con: duckdb.DuckDBPyConnection) -> str:

@@ -7,13 +7,10 @@ was sent; sending with it would send again.
 
 import json
 import os
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
-
-# A clock that is set back between a move and its mark is not a restored copy.
-_CLOCK_TOLERANCE = timedelta(minutes=1)
 
 
 class RestoredOldCopy(Exception):
@@ -24,13 +21,18 @@ def mark_path(warehouse: Path) -> Path:
     return warehouse.with_name(warehouse.name + ".high_water")
 
 
-def write(warehouse: Path, transition_id: int, now: datetime) -> None:
-    """Write the mark durably: a temporary file, synced, renamed, and the folder synced."""
+def write(warehouse: Path, transition_id: int, moved_at: datetime) -> None:
+    """
+    Write the mark durably: a temporary file, synced, renamed, and the folder synced.
+
+    Args:
+        transition_id, moved_at: the newest move that the file holds, by its number and its time.
+    """
     target = mark_path(warehouse)
     temporary = target.with_name(target.name + ".new")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
-        os.write(descriptor, json.dumps({"transition_id": transition_id, "written_at": now.isoformat()}).encode())
+        os.write(descriptor, json.dumps({"transition_id": transition_id, "moved_at": moved_at.isoformat()}).encode())
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
@@ -45,7 +47,7 @@ def write(warehouse: Path, transition_id: int, now: datetime) -> None:
 def check(con: duckdb.DuckDBPyConnection, warehouse: Path) -> None:
     """
     Nothing, when the file holds the marked move. An old copy that has gone on since holds another one under its number,
-    made after the mark was written.
+    made at another time; comparing the two times needs no clock that was never set back.
 
     Raises:
         RestoredOldCopy: the mark names a move that the file does not know, or the mark can't be read.
@@ -57,14 +59,14 @@ def check(con: duckdb.DuckDBPyConnection, warehouse: Path) -> None:
         return
     try:
         mark = json.loads(text)
-        transition_id, written_at = int(mark["transition_id"]), datetime.fromisoformat(mark["written_at"])
+        transition_id, moved_at = int(mark["transition_id"]), datetime.fromisoformat(mark["moved_at"])
     except (ValueError, KeyError, TypeError) as error:
         raise RestoredOldCopy(
             f"{target} can't be read, so whether {warehouse.name} is an old copy can't be told. "
             f"Read what impact.com has, then delete {target.name}."
         ) from error
-    moved = con.execute("select moved_at from audit.transition where transition_id = ?", [transition_id]).fetchone()
-    if moved is None or moved[0] > written_at + _CLOCK_TOLERANCE:
+    found = con.execute("select moved_at from audit.transition where transition_id = ?", [transition_id]).fetchone()
+    if found is None or found[0] != moved_at:
         raise RestoredOldCopy(
             f"{warehouse} does not hold move {transition_id}, after which something was sent: this is an old copy. "
             f"Put the newest copy back; if there is none, read what impact.com has, then delete {target.name}."

@@ -339,7 +339,8 @@ def test_a_run_that_was_taken_over_stops_and_writes_nothing(outbox: Outbox, impa
             if not self.slept:
                 self.slept = True
                 outbox.passes(minutes=10)
-                assert rival.submit().recovered == 2
+                # One group or two, depending on how fast the next intent was.
+                assert rival.submit().recovered in (1, 2)
             return answer
 
         def masked(self, text: str) -> str:
@@ -366,6 +367,22 @@ def test_an_old_copy_of_the_warehouse_sends_nothing(outbox: Outbox, impact: Ther
         outbox.submit()
 
     assert impact.received == []
+
+
+def test_a_clock_that_is_set_back_after_an_intent_does_not_make_the_file_look_like_an_old_copy(outbox: Outbox) -> None:
+    outbox.wants("Lead_1")
+    outbox.enqueue()
+    now = outbox.clock.now()
+    told = iter([now])
+    submit(
+        outbox.warehouse,
+        outbox.client,
+        outbox.settings,
+        run_id="run",
+        clock=lambda: next(told, now - timedelta(minutes=5)),
+    )
+
+    assert outbox.submit().skipped is None
 
 
 def test_the_mark_outside_the_file_is_written_before_anything_leaves(outbox: Outbox) -> None:
