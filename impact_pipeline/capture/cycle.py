@@ -16,6 +16,7 @@ import tenacity
 
 from impact_pipeline.capture import tables
 from impact_pipeline.capture.deletions import deletion_log
+from impact_pipeline.capture.drift import note_drift, note_hidden
 from impact_pipeline.capture.extraction import (
     LEASE_SECONDS,
     CaptureBusy,
@@ -36,7 +37,7 @@ from impact_pipeline.capture.progress import (
 )
 from impact_pipeline.capture.reading import Reader
 from impact_pipeline.capture.salesforce.bulk import Fetched
-from impact_pipeline.capture.salesforce.client import Deleted, SalesforceClient
+from impact_pipeline.capture.salesforce.client import Deleted, Organization, SalesforceClient
 from impact_pipeline.capture.salesforce.errors import QuotaReached, UnknownObject
 from impact_pipeline.capture.soql import datetime_literal
 from impact_pipeline.capture.staging import staging_folder
@@ -166,12 +167,16 @@ def capture_objects(
         client.check_version()
         organization = client.organization()
         until = upper_bound(client.server_now, options.lag)
-        describe, absent = describe_all(client, wanted, frozenset(optional), readers=options.readers)
-        plans = plan_objects({name: wanted[name] for name in wanted if name not in absent}, describe)
+        with _hidden_told(warehouse, organization, account_sid, campaign_id, until, clock):
+            describe, absent = describe_all(client, wanted, frozenset(optional), readers=options.readers)
+            plans = plan_objects({name: wanted[name] for name in wanted if name not in absent}, describe)
         _refuse_formulas(plans, compared or {})
         plans = {name: _without(plan, (dispensable or {}).get(name, ())) for name, plan in plans.items()}
+        _refuse_skipped(plans)
         with warehouse.transaction() as con:
             bind(con, organization.id, organization.is_sandbox, account_sid, campaign_id, clock())
+            for name in absent:
+                note_hidden(con, name, now=clock(), cycle_id=cycle_name(until))
             fetched = committed_results(con)
             prepared = _prepare(con, plans, until=until, run_id=run_id, now=clock())
         logs = _deletion_logs(client, plans, prepared.reached, until, options)
@@ -259,6 +264,42 @@ def _refuse_formulas(plans: Mapping[str, ObjectPlan], compared: Mapping[str, fro
         raise ConfigError(problems)
 
 
+def _refuse_skipped(plans: Mapping[str, ObjectPlan]) -> None:
+    problems = [
+        Problem(
+            file=f"objects/{name.lower()}.yaml",
+            key="(mapping)",
+            value=path,
+            problem=f"the field is of type {kind}, which is not captured: it is made of other fields, or a file.",
+            remedy="Map its parts, such as MailingCity of MailingAddress, or leave it out.",
+        )
+        for name, plan in plans.items()
+        for path, kind in plan.skipped.items()
+        if path in plan.missing
+    ]
+    if problems:
+        raise ConfigError(problems)
+
+
+@contextmanager
+def _hidden_told(
+    warehouse: Warehouse,
+    organization: Organization,
+    account_sid: str,
+    campaign_id: str,
+    until: datetime,
+    clock: Callable[[], datetime],
+) -> Iterator[None]:
+    """Record which object it was that describe no longer knows."""
+    try:
+        yield
+    except UnknownObject as error:
+        with warehouse.transaction() as con:
+            bind(con, organization.id, organization.is_sandbox, account_sid, campaign_id, clock())
+            note_hidden(con, error.object_name, now=clock(), cycle_id=cycle_name(until))
+        raise
+
+
 def _without(plan: ObjectPlan, dispensable: Collection[str]) -> ObjectPlan:
     return replace(plan, missing=tuple(path for path in plan.missing if path not in dispensable))
 
@@ -269,9 +310,16 @@ def describe_all(
     """A function that describes each object once, and the optional objects that the org doesn't show."""
     names = list(wanted)
 
-    def ask(name: str) -> Description | None:
+    def known_as(name: str) -> Description:
         try:
             return description(client.describe(name))
+        except UnknownObject as error:
+            error.object_name = name
+            raise
+
+    def ask(name: str) -> Description | None:
+        try:
+            return known_as(name)
         except UnknownObject:
             if name not in optional:
                 raise
@@ -283,7 +331,7 @@ def describe_all(
 
     def describe(object_name: str) -> Description:
         if object_name not in known:
-            known[object_name] = description(client.describe(object_name))
+            known[object_name] = known_as(object_name)
         return known[object_name]
 
     return describe, tuple(name for name in names if name not in known)
@@ -311,6 +359,7 @@ def _prepare(
     reached, field_sets = progress(con), {}
     added = {}
     for name, plan in plans.items():
+        note_drift(con, plan, now=now, cycle_id=cycle_name(until))
         field_sets[name] = tables.prepare(con, plan, now=until)
         if name not in reached:
             reached[name] = begin_first_load(

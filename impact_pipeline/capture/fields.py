@@ -4,7 +4,7 @@ What describe says about an object: which fields there are and which columns the
 Source of the types: Salesforce's REST API guide, sObject Describe.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,9 +24,16 @@ _FIXED = {
 
 @dataclass(frozen=True, kw_only=True)
 class Field:
-    """One field of a describe answer; `length`, `precision` and `scale` are None where they mean nothing."""
+    """
+    One field of a describe answer; `length`, `precision` and `scale` are None where they mean nothing.
+
+    Args:
+        is_calculated: a formula, whose changes move no stamp. A roll-up summary is calculated without a formula and
+            does move it.
+    """
 
     name: str
+    label: str
     type: str
     length: int | None
     precision: int | None
@@ -40,6 +47,17 @@ class Field:
         return self.type in ("id", "reference", "masterrecord")
 
     @property
+    def form(self) -> str:
+        """Values are compared only with values of the same form: another type or scale writes equal ones otherwise."""
+        if self.type in _NUMBERS or self.duckdb_type == "BIGINT":
+            return f"number {self.scale or 0}"
+        return {"BOOLEAN": "boolean", "DATE": "date"}.get(self.duckdb_type, "text" if self._is_text else "datetime")
+
+    @property
+    def _is_text(self) -> bool:
+        return self.duckdb_type == "VARCHAR"
+
+    @property
     def duckdb_type(self) -> str:
         """The column's type. Unknown types are text; values are never guessed from their look."""
         if self.type in _NUMBERS:
@@ -49,10 +67,16 @@ class Field:
 
 @dataclass(frozen=True, kw_only=True)
 class Description:
-    """An object as describe lists it to the integration user; `fields` by name, in Salesforce's spelling."""
+    """
+    An object as describe lists it to the integration user; `fields` by name, in Salesforce's spelling.
+
+    Args:
+        skipped: fields of types that are not captured: name → type.
+    """
 
     name: str
     fields: Mapping[str, Field]
+    skipped: Mapping[str, str]
     is_replicateable: bool
 
     @property
@@ -85,36 +109,32 @@ class Description:
         wanted = name.lower()
         return next((field for field in self.fields if field.lower() == wanted), None)
 
+    def skipped_type(self, name: str) -> str | None:
+        """The type of a field that is not captured for its type."""
+        return next((kind for field, kind in self.skipped.items() if field.lower() == name.lower()), None)
+
 
 def description(answer: Mapping[str, Any]) -> Description:
     """The part of a describe answer that capture works with; fields that can't be selected everywhere are left out."""
-    fields = (_field(entry) for entry in answer["fields"] if not entry.get("deprecatedAndHidden"))
+    fields = [_field(entry) for entry in answer["fields"] if not entry.get("deprecatedAndHidden")]
     return Description(
         name=answer["name"],
         fields={field.name: field for field in fields if field.type not in SKIPPED_TYPES},
+        skipped={field.name: field.type for field in fields if field.type in SKIPPED_TYPES},
         is_replicateable=bool(answer.get("replicateable")),
     )
-
-
-def skipped_fields(answer: Mapping[str, Any], wanted: Iterable[str]) -> dict[str, str]:
-    """Of the wanted fields those that describe lists with a type that is not captured: name → type."""
-    names = {name.lower() for name in wanted}
-    return {
-        entry["name"]: entry["type"]
-        for entry in answer["fields"]
-        if entry["name"].lower() in names and entry["type"] in SKIPPED_TYPES
-    }
 
 
 def _field(entry: Mapping[str, Any]) -> Field:
     is_number = entry["type"] in _NUMBERS
     return Field(
         name=entry["name"],
+        label=str(entry.get("label") or entry["name"]),
         type=entry["type"],
         length=int(entry.get("length") or 0) or None,
         precision=int(entry.get("precision") or 0) or None if is_number else None,
         scale=int(entry.get("scale") or 0) if is_number else None,
-        is_calculated=bool(entry.get("calculated")),
+        is_calculated=bool(entry.get("calculated")) and entry.get("calculatedFormula", "") is not None,
         reference_to=tuple(entry.get("referenceTo") or ()),
         relationship_name=entry.get("relationshipName"),
     )

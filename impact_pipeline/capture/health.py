@@ -4,12 +4,17 @@ What somebody should see of a capture without reading logs: each finding is a se
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import duckdb
 
+from impact_pipeline.capture.drift import HARMLESS
 from impact_pipeline.capture.lines import SUMS, sums_differing
 from impact_pipeline.capture.tables import column_types, table
 from impact_pipeline.warehouse.sql import sql_file
+
+# As long as a change is shown by its check; audit.drift keeps it.
+DRIFT_SHOWN = timedelta(days=7)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +32,7 @@ class Check:
 
 CHECKS: Mapping[str, Check] = {
     "fields_there": Check(about="describe lists every field that the config names."),
+    "drift": Check(about="Nobody has changed the definition of a captured field in Salesforce during the last 7 days."),
     "cursor_is_honest": Check(about="No window moved the cursor back or ahead of what it had read.", stops=True),
     "quota_left": Check(about="The org has requests of its 24 hours left for us."),
     "ids_plausible": Check(about="The newest sweep of all Ids did not miss so many that a permission was lost."),
@@ -58,10 +64,12 @@ def findings(
     *,
     lines: Mapping[str, tuple[str, str]],
     quota_share: float,
+    now: datetime,
 ) -> Iterator[Finding]:
     """One finding per object and check of it; objects that were never captured pass."""
     rows = con.execute(sql_file(__file__, "extraction_checks.sql")).fetchall()
     told = {name: facts for name, *facts in rows}
+    drifts = _drifts(con, now - DRIFT_SHOWN)
     for name in names:
         missing, dishonest, used, most, ids_missing, is_plausible = told.get(name, ([], 0, None, None, None, None))
         yield _finding(name, "fields_there", not missing, text=_missing_text(name, missing))
@@ -77,6 +85,13 @@ def findings(
             "quota_left",
             not most or used < quota_share * most,
             text=f"{used} of {most} requests used; we stop at {quota_share:.0%}." if most else "Not told yet.",
+        )
+        drifted = drifts.get(name, [])
+        yield _finding(
+            name,
+            "drift",
+            all(kind in HARMLESS for kind, _ in drifted),
+            text=" ".join(said for _, said in drifted) or "Nothing has changed.",
         )
         living, gone = _counts(con, name)
         yield _finding(
@@ -94,6 +109,15 @@ def findings(
 
 def _finding(name: str, check: str, passed: bool, *, text: str, is_grave: bool = False) -> Finding:
     return Finding(object=name, check=check, passed=passed, is_grave=is_grave, text=text)
+
+
+def _drifts(con: duckdb.DuckDBPyConnection, since: datetime) -> dict[str, list[tuple[str, str]]]:
+    """Object → kind and sentence of each change of its definition."""
+    rows = con.execute(
+        "select object, list((kind, said) order by drift_id) from audit.drift where seen_at >= ? group by object",
+        [since],
+    ).fetchall()
+    return {name: list(told) for name, told in rows}
 
 
 def _counts(con: duckdb.DuckDBPyConnection, name: str) -> tuple[int, int]:

@@ -5,6 +5,7 @@ A path (Account.Name, Foo__r.Tier__c) is followed through the reference fields; 
 windows of their own, since a parent's change never moves the stamp of the child.
 """
 
+import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -48,12 +49,14 @@ class ObjectPlan:
 
     Args:
         fields: the captured fields, Id first, then in order of name.
-        missing: wanted names and paths that describe doesn't list.
+        missing: wanted names and paths that describe doesn't list, or whose type isn't captured.
+        skipped: the latter: name or path → type.
     """
 
     description: Description
     fields: tuple[Field, ...]
     missing: tuple[str, ...]
+    skipped: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -78,6 +81,7 @@ def plan_objects(wanted: Mapping[str, Iterable[str]], describe: Callable[[str], 
     described: dict[str, Description] = {}
     chosen: dict[str, set[str]] = {}
     missing: dict[str, set[str]] = {}
+    skipped: dict[str, dict[str, str]] = {}
     open_paths = [(name, name, path, path) for name, paths in wanted.items() for path in ("Id", *sorted(paths))]
     while open_paths:
         origin, at, path, whole = open_paths.pop(0)
@@ -89,6 +93,8 @@ def plan_objects(wanted: Mapping[str, Iterable[str]], describe: Callable[[str], 
         if not rest:
             spelled = described[at].spelled(head)
             (missing[origin].add(whole) if spelled is None else chosen[at].add(spelled))
+            if kind := described[at].skipped_type(head):
+                skipped.setdefault(origin, {})[whole] = kind
             continue
         reference = described[at].reference_named(head)
         target = None if reference is None else _target(reference)
@@ -102,6 +108,7 @@ def plan_objects(wanted: Mapping[str, Iterable[str]], describe: Callable[[str], 
             description=about,
             fields=tuple(about.fields[field] for field in sorted(chosen[name], key=lambda f: (f != "Id", f))),
             missing=tuple(sorted(missing[name])),
+            skipped=skipped.get(name, {}),
         )
         for name, about in described.items()
     }

@@ -18,6 +18,7 @@ import duckdb
 
 from impact_pipeline.capture import tables
 from impact_pipeline.capture.cycle import describe_all, lane, quota_told, reader_of
+from impact_pipeline.capture.drift import note_drift
 from impact_pipeline.capture.extraction import CaptureOptions, Extraction, Overtaken, Run
 from impact_pipeline.capture.lines import Lines, lines_of
 from impact_pipeline.capture.objects import ObjectPlan, plan_objects
@@ -159,6 +160,8 @@ def reread_object(
                 bound = _bound(object_name, reached, upper_bound(client.server_now, options.lag), options)
                 stretch = _stretch(con, object_name, after, min(until or bound, bound), asked=until, now=clock())
                 stretch = replace(stretch, cycle_id=stretch.cycle_id or f"reread {run_id}")
+                for plan in mine.values():
+                    note_drift(con, plan, now=clock(), cycle_id=str(stretch.cycle_id))
                 field_sets = {name: tables.prepare(con, plan, now=bound) for name, plan in mine.items()}
                 if not stretch.is_begun:
                     _note(con, stretch, "reread", run_id=run_id, now=clock())

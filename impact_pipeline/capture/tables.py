@@ -99,12 +99,12 @@ def wider_type(existing: str, described: str) -> str:
 
 
 def growing_sets(con: duckdb.DuckDBPyConnection, plan: ObjectPlan) -> list[int]:
-    """Numbers of the sets that lack a field of the plan: a version captured with one of them is incomplete."""
-    rows = con.execute(
-        "select field_set_id from raw._field_set where object = $object and not list_has_all(fields, $fields)",
-        {"object": plan.name, "fields": list(plan.field_names)},
-    ).fetchall()
-    return [number for (number,) in rows]
+    """
+    Numbers of the sets that lack a field of the plan, or have it in another form: a version captured with one of them
+    is incomplete.
+    """
+    rows = con.execute("select field_set_id, forms from raw._field_set where object = ?", [plan.name]).fetchall()
+    return [number for number, forms in rows if any(forms.get(field.name) != field.form for field in plan.fields)]
 
 
 def newest_version(con: duckdb.DuckDBPyConnection, object_names: Iterable[str]) -> int:
@@ -117,7 +117,7 @@ def newest_version(con: duckdb.DuckDBPyConnection, object_names: Iterable[str]) 
 
 
 def returned_fields(con: duckdb.DuckDBPyConnection, object_name: str) -> set[str]:
-    """Fields that were missing once and have not been read in full since."""
+    """Fields that were missing once, or had another form, and have not been read in full since."""
     rows = con.execute(
         "select field from raw._field where object = ? and missing_since is not null", [object_name]
     ).fetchall()
@@ -175,8 +175,8 @@ def _describe(con: duckdb.DuckDBPyConnection, plan: ObjectPlan, now: datetime) -
     known = {
         row[0]: row[1:]
         for row in con.execute(
-            "select field, type, duckdb_type, length, precision, scale, is_calculated, reference_to, relationship_name "
-            "from raw._field where object = ?",
+            "select field, label, type, duckdb_type, length, precision, scale, is_calculated, reference_to, "
+            "relationship_name, form from raw._field where object = ?",
             [plan.name],
         ).fetchall()
     }
@@ -184,16 +184,19 @@ def _describe(con: duckdb.DuckDBPyConnection, plan: ObjectPlan, now: datetime) -
         facts = _facts(field)
         if field.name not in known:
             con.execute(
-                "insert into raw._field values ($object, $field, $type, $duckdb_type, $length, $precision, $scale, "
-                "$is_calculated, $reference_to, $relationship_name, $now, null)",
+                "insert into raw._field values ($object, $field, $label, $type, $duckdb_type, $length, $precision, "
+                "$scale, $is_calculated, $reference_to, $relationship_name, $form, $now, null)",
                 {"object": plan.name, "field": field.name, "now": now, **facts},
             )
         elif list(known[field.name]) != list(facts.values()):
             con.execute(
-                "update raw._field set type = $type, duckdb_type = $duckdb_type, length = $length, "
+                "update raw._field set label = $label, type = $type, duckdb_type = $duckdb_type, length = $length, "
                 "precision = $precision, scale = $scale, is_calculated = $is_calculated, reference_to = $reference_to, "
-                "relationship_name = $relationship_name where object = $object and field = $field",
-                {"object": plan.name, "field": field.name, **facts},
+                "relationship_name = $relationship_name, "
+                # What is here has the old form; it is read in full, like a field that was missing.
+                "missing_since = coalesce(missing_since, case when form <> $form then $now end), form = $form "
+                "where object = $object and field = $field",
+                {"object": plan.name, "field": field.name, "now": now, **facts},
             )
     gone = sorted(known.keys() - set(plan.field_names))
     con.execute(
@@ -205,6 +208,7 @@ def _describe(con: duckdb.DuckDBPyConnection, plan: ObjectPlan, now: datetime) -
 
 def _facts(field: Field) -> dict[str, object]:
     return {
+        "label": field.label,
         "type": field.type,
         "duckdb_type": field.duckdb_type,
         "length": field.length,
@@ -213,20 +217,22 @@ def _facts(field: Field) -> dict[str, object]:
         "is_calculated": field.is_calculated,
         "reference_to": list(field.reference_to),
         "relationship_name": field.relationship_name,
+        "form": field.form,
     }
 
 
 def _field_set_id(con: duckdb.DuckDBPyConnection, plan: ObjectPlan) -> int:
     names = sorted(plan.field_names)
-    found = con.execute(
-        "select field_set_id from raw._field_set where object = ? and fields = ?", [plan.name, names]
-    ).fetchone()
-    if found is not None:
-        return int(found[0])
+    forms = {field.name: field.form for field in plan.fields}
+    for number, known in con.execute(
+        "select field_set_id, forms from raw._field_set where object = ? and fields = ?", [plan.name, names]
+    ).fetchall():
+        if known == forms:
+            return int(number)
     made = con.execute(
-        "insert into raw._field_set select coalesce(max(field_set_id), 0) + 1, $object, $fields from raw._field_set "
-        "returning field_set_id",
-        {"object": plan.name, "fields": names},
+        "insert into raw._field_set select coalesce(max(field_set_id), 0) + 1, $object, $fields, "
+        "map($fields, $forms) from raw._field_set returning field_set_id",
+        {"object": plan.name, "fields": names, "forms": [forms[name] for name in names]},
     ).fetchall()
     return int(made[0][0])
 

@@ -26,7 +26,9 @@ def capture(world: World, *, compared: frozenset[str], reread: tuple[str, ...] =
 
 def test_a_watched_formula_without_full_rereads_is_refused_before_anything_is_read(salesforce: World) -> None:
     """Case A20: nobody would ever see it change."""
-    salesforce.org.add_field("Lead", Field(name="Score__c", type="string", length=10, calculated=True))
+    salesforce.org.add_field(
+        "Lead", Field(name="Score__c", type="string", length=10, calculated=True, formula="CASE(...)")
+    )
 
     with pytest.raises(ConfigError) as refused:
         capture(salesforce, compared=frozenset({"Status", "Score__c"}))
@@ -40,7 +42,9 @@ def test_a_watched_formula_without_full_rereads_is_refused_before_anything_is_re
 
 def test_a_full_reading_brings_what_a_formula_came_to(salesforce: World) -> None:
     """Case A21: the stamp did not move, the value did."""
-    salesforce.org.add_field("Lead", Field(name="Score__c", type="string", length=10, calculated=True))
+    salesforce.org.add_field(
+        "Lead", Field(name="Score__c", type="string", length=10, calculated=True, formula="CASE(...)")
+    )
     lead = salesforce.edit("create", "Lead", LastName="Alexander", Company="Hatfan", Status="Open")
     capture(salesforce, compared=frozenset({"Status"}))
     table = salesforce.org.table("Lead")
@@ -51,3 +55,12 @@ def test_a_full_reading_brings_what_a_formula_came_to(salesforce: World) -> None
     capture(salesforce, compared=frozenset({"Status"}), reread=("Lead",))
 
     assert salesforce.value('select "Score__c" from raw."Lead"') == "hot"
+
+
+def test_a_roll_up_summary_may_be_watched(salesforce: World) -> None:
+    """It is calculated, but by no formula: Salesforce writes the parent, and its stamp moves."""
+    salesforce.org.add_field("Lead", Field(name="Score__c", type="double", precision=18, calculated=True))
+
+    capture(salesforce, compared=frozenset({"Score__c"}))
+
+    assert salesforce.value("select is_calculated from raw._field where field = 'Score__c'") is False

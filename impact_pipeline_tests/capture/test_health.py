@@ -3,14 +3,14 @@
 import pytest
 
 from impact_pipeline.capture.health import Finding, findings
-from impact_pipeline_tests.capture.world import WITH_LINES, World
+from impact_pipeline_tests.capture.world import START, WITH_LINES, World
 
 LINES = {"Opportunity": ("OpportunityLineItem", "OpportunityId")}
 
 
 def finding(world: World, check: str, name: str = "Opportunity") -> Finding:
     with world.warehouse.reading() as con:
-        found = list(findings(con, list(WITH_LINES), lines=LINES, quota_share=0.8))
+        found = list(findings(con, list(WITH_LINES), lines=LINES, quota_share=0.8, now=START))
     (one,) = [each for each in found if (each.object, each.check) == (name, check)]
     return one
 
@@ -20,7 +20,7 @@ def test_a_capture_without_trouble_passes_every_check(salesforce: World) -> None
     salesforce.capture(WITH_LINES, sweep=tuple(WITH_LINES))
 
     with salesforce.warehouse.reading() as con:
-        found = list(findings(con, [*WITH_LINES, "Lead"], lines=LINES, quota_share=0.8))
+        found = list(findings(con, [*WITH_LINES, "Lead"], lines=LINES, quota_share=0.8, now=START))
 
     assert [each for each in found if not each.passed] == []
     assert {each.object for each in found} == {*WITH_LINES, "Lead"}, "an object that was never captured passes too"

@@ -59,7 +59,9 @@ class NoPermission(SalesforceError):
 
 
 class UnknownObject(SalesforceError):
-    """The object doesn't exist or is hidden."""
+    """The object doesn't exist or is hidden; `object_name` where we asked for its definition."""
+
+    object_name: str = ""
 
 
 class UnknownField(SalesforceError):

@@ -28,6 +28,7 @@ create sequence raw.version_id;
 create table raw._field (
     object            varchar not null,
     field             varchar not null,
+    label             varchar not null,
     type              varchar not null,
     duckdb_type       varchar not null,
     length            integer,
@@ -36,30 +37,44 @@ create table raw._field (
     is_calculated     boolean not null,
     reference_to      varchar[],
     relationship_name varchar,
+    form              varchar not null,
     first_seen_at     timestamptz not null,
     missing_since     timestamptz);
 comment on table raw._field is 'One row per field of each captured object, as Salesforce described it last. Relationships are resolved with it.';
 comment on column raw._field.object is 'API name of the object.';
 comment on column raw._field.field is 'API name of the field.';
+comment on column raw._field.label is 'What people see as its name.';
 comment on column raw._field.type is 'Field type of the describe answer: string, currency, reference ...';
 comment on column raw._field.duckdb_type is 'Type of the column in raw.*.';
 comment on column raw._field.length is 'Length in characters, for text.';
 comment on column raw._field.precision is 'Digits in all, for numbers.';
 comment on column raw._field.scale is 'Digits after the point, for numbers.';
-comment on column raw._field.is_calculated is 'True for formula fields: their changes do not move SystemModstamp.';
+comment on column raw._field.is_calculated is 'True for formula fields: their changes do not move SystemModstamp. Roll-up summaries move it.';
+comment on column raw._field.form is 'Form of the values: text, number with its scale, boolean, date or datetime. Only values of one form are compared.';
 comment on column raw._field.reference_to is 'Objects that a reference may point to.';
 comment on column raw._field.relationship_name is 'Name by which a path follows the reference: Account, Foo__r.';
 comment on column raw._field.first_seen_at is 'When the field was first captured.';
-comment on column raw._field.missing_since is 'When describe stopped to list the field (removed or hidden); null while it is there.';
+comment on column raw._field.missing_since is 'When describe stopped to list the field (removed or hidden), or its form changed; null while it is there and has been read in full.';
+
+create table raw._object (
+    object       varchar not null,
+    described    varchar[] not null,
+    hidden_since timestamptz);
+comment on table raw._object is 'One row per captured object: what describe listed last, to tell what is new and what is gone.';
+comment on column raw._object.object is 'API name of the object.';
+comment on column raw._object.described is 'API names of all its fields, sorted, captured or not.';
+comment on column raw._object.hidden_since is 'When describe stopped to know the object; null while it does.';
 
 create table raw._field_set (
     field_set_id integer not null,
     object       varchar not null,
-    fields       varchar[] not null);
-comment on table raw._field_set is 'The sets of fields that versions were captured with. Fields are compared only if both versions captured them.';
+    fields       varchar[] not null,
+    forms        map(varchar, varchar) not null);
+comment on table raw._field_set is 'The sets of fields that versions were captured with. Fields are compared only if both versions captured them in the same form.';
 comment on column raw._field_set.field_set_id is 'The number that _fields of raw.* refers to.';
 comment on column raw._field_set.object is 'API name of the object.';
 comment on column raw._field_set.fields is 'Names of the captured fields, sorted.';
+comment on column raw._field_set.forms is 'Form of the values of each field: text, number with its scale, boolean, date or datetime.';
 
 create sequence audit.extraction_id;
 create table audit.extraction (
@@ -116,6 +131,28 @@ comment on column audit.extraction.is_plausible is 'Of a sweep: false where it m
 comment on column audit.extraction.sums_differ is 'Of lines: records whose amount is not the sum of their lines although both were read again. Null for other purposes.';
 comment on column audit.extraction.bulk_job is 'Id of the bulk job that the rows came from; null: by REST.';
 comment on column audit.extraction.bulk_locator is 'Where the next page of that job is: a run that was killed goes on there; null in words: it was the last one.';
+
+create sequence audit.drift_id;
+create table audit.drift (
+    drift_id bigint not null default nextval('audit.drift_id'),
+    seen_at  timestamptz not null,
+    cycle_id varchar not null,
+    object   varchar not null,
+    field    varchar,
+    kind     varchar not null,
+    before   varchar,
+    after    varchar,
+    said     varchar not null);
+comment on table audit.drift is 'Append-only. One row per change of an object''s definition in Salesforce since it is captured.';
+comment on column audit.drift.drift_id is 'Number of the row, growing.';
+comment on column audit.drift.seen_at is 'When we saw it. UTC.';
+comment on column audit.drift.cycle_id is 'The cycle that saw it, or the reread.';
+comment on column audit.drift.object is 'API name of the object.';
+comment on column audit.drift.field is 'API name of the field; null: the object itself.';
+comment on column audit.drift.kind is 'added, gone, back, type, scale, precision, length, formula, object_gone or object_back.';
+comment on column audit.drift.before is 'What it was: a type, a length ...';
+comment on column audit.drift.after is 'What it is.';
+comment on column audit.drift.said is 'What that means here, in a sentence.';
 
 -- changes ------------------------------------------------------------------------------------------------------------
 
