@@ -194,6 +194,15 @@ def test_a_changed_mapping_is_compared_with_the_present_one(flow):
     assert flow.fingerprints() == before
 
 
+@pytest.mark.parametrize(("option", "known"), [("--object", "Opportunity"), ("--event", "qualified")])
+def test_a_name_that_no_object_file_has_is_no_empty_plan(flow, option, known):
+    result = invoke("plan", option, "Oportunity")
+
+    assert result.exit_code == 2
+    assert "Oportunity" in result.output
+    assert known in result.output
+
+
 def test_plan_before_the_first_run_says_so(flow):
     assert_fails(invoke("plan"), 2, "does not exist yet", "impact-pipeline run")
     assert not flow.warehouse.path.exists()

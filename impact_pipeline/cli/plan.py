@@ -84,8 +84,10 @@ def command(
     if accepted is not None and other is not None:
         raise click.UsageError("--accept and --against are two questions; ask one at a time.")
     config = load_config(env.config_folder(os.environ))
-    if other is not None:
-        _compare(config, load_config(other), days, object_name, event, wants_json)
+    compared = None if other is None else load_config(other)
+    _must_be_known(object_name, event, [each for each in (config, compared) if each is not None])
+    if compared is not None:
+        _compare(config, compared, days, object_name, event, wants_json)
         return
     if accepted is not None:
         _accept(config, accepted, object_name, event, reason, said_by or getpass.getuser(), wants_json)
@@ -96,6 +98,15 @@ def command(
         click.echo(as_json(_document(found)))
     else:
         _show(console(), found)
+
+
+def _must_be_known(object_name: str | None, event: str | None, configs: list[Config]) -> None:
+    """A name that nothing has would look like an empty plan."""
+    objects = sorted({name for config in configs for name in config.objects})
+    events = sorted({each for config in configs for about in config.objects.values() for each in about.events})
+    for option, given, known in (("--object", object_name, objects), ("--event", event, events)):
+        if given is not None and given not in known:
+            raise click.BadParameter(f"{given!r} is in no object file; known: {', '.join(known)}.", param_hint=option)
 
 
 def _accept(

@@ -33,7 +33,10 @@ def nothing_is_held(warehouse: WarehouseResource) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         passed=held == 0,
         severity=dg.AssetCheckSeverity.WARN,
-        description=f"{held} held; impact-pipeline explain RECORD_ID tells what one of them needs." if held else None,
+        description=f"{held} held; impact-pipeline explain RECORD_ID tells what one of them needs, "
+        "impact-pipeline plan what waits to be accepted."
+        if held
+        else None,
         metadata={"held": held, "by_reason": count_table(["object", "event", "reason", "count", "amount"], rows)},
     )
 
