@@ -177,7 +177,7 @@ def _why_not_hold(of: Subject) -> str | None:
 
 
 def _why_not_release(of: Subject) -> str | None:
-    if of.is_intended:
+    if of.is_intended and of.carries:
         return f"it has left, or is about to ({_stand(of)})"
     if of.word == Word.RELEASE:
         return f"it was released already ({of.decision} {of.reason}); what still holds it has to be mended"
