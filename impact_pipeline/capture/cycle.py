@@ -33,10 +33,11 @@ from impact_pipeline.capture.progress import (
     Progress,
     begin_first_load,
     committed_results,
+    first_progress,
     progress,
 )
 from impact_pipeline.capture.reading import Reader
-from impact_pipeline.capture.salesforce.bulk import Fetched
+from impact_pipeline.capture.salesforce.bulk import Fetched, forget_jobs
 from impact_pipeline.capture.salesforce.client import Deleted, Organization, SalesforceClient
 from impact_pipeline.capture.salesforce.errors import QuotaReached, UnknownObject
 from impact_pipeline.capture.soql import datetime_literal
@@ -178,8 +179,13 @@ def capture_objects(
             for name in absent:
                 note_hidden(con, name, now=clock(), cycle_id=cycle_name(until))
             fetched = committed_results(con)
-            prepared = _prepare(con, plans, until=until, run_id=run_id, now=clock())
+            prepared = _prepare(con, plans, until=until, now=clock())
         logs = _deletion_logs(client, plans, prepared.reached, until, options)
+        if prepared.begun:
+            with warehouse.transaction() as con:
+                prepared.reached.update(
+                    _begin(con, plans, prepared.begun, logs, until=until, run_id=run_id, now=clock())
+                )
         extraction = Extraction(
             run=Run(
                 warehouse=warehouse,
@@ -195,7 +201,7 @@ def capture_objects(
             until=until,
             field_sets=prepared.field_sets,
             filters=filters or {},
-            reached=prepared.reached,
+            reached={name: prepared.reached[name] for name in plans},
             first_version=prepared.first_version,
             calls_before=client.api_calls - calls_before,
         )
@@ -209,6 +215,8 @@ def capture_objects(
                 extraction.read_in_full(plan, prepared.added.get(name, ()))
         unlogged = {name for name, log in logs.items() if log is None}
         extraction.sweep([plan for name, plan in plans.items() if name in swept | unlogged], plans)
+        # A job that a killed run has left and this one didn't need.
+        forget_jobs(client, staging.glob("bulk-*.json"))
     return CycleReport(cycle_id=extraction.cycle_id, until=until, captured=tuple(extraction.captured), absent=absent)
 
 
@@ -235,12 +243,20 @@ def _deletion_logs(
     until: datetime,
     options: CaptureOptions,
 ) -> dict[str, Deleted | None]:
-    """The log of deletions of each object that has one, from where the last question ended."""
+    """
+    The log of deletions of each object that has one, from where the last question ended.
+
+    Asked before anything is read: its latestDateCovered then tells since when transactions are open. For an object that
+    is new, that may lie before the question.
+    """
     asked = [name for name, plan in plans.items() if plan.description.tells_deletes]
 
     def ask(name: str) -> Deleted | None:
-        start = reached[name].latest_date_covered or reached[name].first_until - options.overlap
-        return deletion_log(client, plans[name], start, until)
+        known = reached[name].latest_date_covered
+        log = deletion_log(client, plans[name], known or reached[name].first_until - options.overlap, until)
+        if log is None or known is None:
+            return log
+        return replace(log, latest_date_covered=max(known, log.latest_date_covered))
 
     with ThreadPoolExecutor(max_workers=options.readers) as pool:
         return dict(zip(asked, pool.map(ask, asked), strict=True))
@@ -343,34 +359,55 @@ class _Prepared:
     The tables fit the plans.
 
     Args:
+        begun: objects whose first load begins now.
         added: object → fields that it has to be read in full for.
         first_version: the newest version before the cycle.
     """
 
     field_sets: dict[str, int]
     reached: dict[str, Progress]
+    begun: tuple[str, ...]
     added: dict[str, tuple[str, ...]]
     first_version: int
 
 
 def _prepare(
-    con: duckdb.DuckDBPyConnection, plans: Mapping[str, ObjectPlan], *, until: datetime, run_id: str, now: datetime
+    con: duckdb.DuckDBPyConnection, plans: Mapping[str, ObjectPlan], *, until: datetime, now: datetime
 ) -> _Prepared:
     reached, field_sets = progress(con), {}
+    begun = tuple(name for name in plans if name not in reached)
+    reached.update({name: first_progress(plans[name].field_names, until=until) for name in begun})
     added = {}
     for name, plan in plans.items():
         note_drift(con, plan, now=now, cycle_id=cycle_name(until))
         field_sets[name] = tables.prepare(con, plan, now=until)
-        if name not in reached:
-            reached[name] = begin_first_load(
-                con, name, plan.field_names, cycle_id=cycle_name(until), until=until, run_id=run_id, now=now
-            )
         captured = set(plan.field_names)
         new = captured - reached[name].fields_covered | captured & tables.returned_fields(con, name)
         if new:
             added[name] = tuple(sorted(new))
     first_version = tables.newest_version(con, plans)
-    return _Prepared(field_sets=field_sets, reached=reached, added=added, first_version=first_version)
+    return _Prepared(field_sets=field_sets, reached=reached, begun=begun, added=added, first_version=first_version)
+
+
+def _begin(
+    con: duckdb.DuckDBPyConnection,
+    plans: Mapping[str, ObjectPlan],
+    begun: Iterable[str],
+    logs: Mapping[str, Deleted | None],
+    *,
+    until: datetime,
+    run_id: str,
+    now: datetime,
+) -> dict[str, Progress]:
+    """Record that the first loads begin."""
+    started = {}
+    for name in begun:
+        log = logs.get(name)
+        started[name] = first_progress(
+            plans[name].field_names, until=until, covered=None if log is None else log.latest_date_covered
+        )
+        begin_first_load(con, name, started[name], cycle_id=cycle_name(until), run_id=run_id, now=now)
+    return started
 
 
 @contextmanager

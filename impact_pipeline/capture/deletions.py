@@ -49,10 +49,9 @@ def deletion_log(client: SalesforceClient, plan: ObjectPlan, start: datetime, un
     if until - start < _SHORTEST:
         return Deleted(ids=frozenset(), latest_date_covered=start)
     try:
-        log = client.get_deleted(plan.name, start, until)
+        return client.get_deleted(plan.name, start, until)
     except DeleteLogTooShort:
         return None
-    return Deleted(ids=log.ids, latest_date_covered=max(start, log.latest_date_covered))
 
 
 def settle(

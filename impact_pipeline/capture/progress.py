@@ -104,18 +104,15 @@ def committed_results(con: duckdb.DuckDBPyConnection) -> dict[str, Fetched]:
     return {job: Fetched(job_id=job, locator=locator, rows=int(count)) for job, locator, count in rows}
 
 
+def first_progress(fields: Iterable[str], *, until: datetime, covered: datetime | None = None) -> Progress:
+    """Where a first load begins that ends at `until`; `covered`: since when transactions were open then."""
+    return Progress(cursor=BEGINNING, first_until=until, latest_date_covered=covered, fields_covered=frozenset(fields))
+
+
 def begin_first_load(
-    con: duckdb.DuckDBPyConnection,
-    object_name: str,
-    fields: Iterable[str],
-    *,
-    cycle_id: str,
-    until: datetime,
-    run_id: str,
-    now: datetime,
-) -> Progress:
+    con: duckdb.DuckDBPyConnection, object_name: str, started: Progress, *, cycle_id: str, run_id: str, now: datetime
+) -> None:
     """Record that the first load of an object begins, and where it will end."""
-    started = Progress(cursor=BEGINNING, first_until=until, latest_date_covered=None, fields_covered=frozenset(fields))
     record(
         con,
         CapturedObject(
@@ -124,13 +121,13 @@ def begin_first_load(
             method="rest",
             purpose="window",
             window_after=None,
-            window_until=until,
+            window_until=started.first_until,
             cursor=started.cursor,
             is_first_load=True,
             rows_read=0,
             versions_written=0,
             deletes_seen=0,
-            latest_date_covered=None,
+            latest_date_covered=started.latest_date_covered,
             api_calls=0,
             quota_used=None,
             quota_max=None,
@@ -141,7 +138,6 @@ def begin_first_load(
             finished_at=now,
         ),
     )
-    return started
 
 
 def record(con: duckdb.DuckDBPyConnection, captured: CapturedObject) -> None:

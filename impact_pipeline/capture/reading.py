@@ -8,7 +8,7 @@ moves the cursor only at its end, and a run that was killed finds the job again 
 What Salesforce finds too long is cut in two by the stamp, and what it finds too wide is read in parts of its columns.
 """
 
-from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -31,8 +31,10 @@ ROWS_PER_PIECE = 50_000
 BULK_FROM_ROWS = 20_000
 # A job that fails is begun anew, so it should not be the work of a day.
 ROWS_PER_JOB = 5_000_000
-# So many values fit a page of a bulk job: wide rows make shorter pages.
+# A page of a bulk job is loaded as a whole, so wide rows and the longest texts make shorter ones.
 VALUES_PER_PAGE = 10_000_000
+LONG_CHARACTERS_PER_PAGE = 256 * 1024 * 1024
+_LONG_TEXT, _FEWEST_ROWS = 32_768, 500
 # Where a query is too long for a URL, up to so many rows are read in parts of their columns rather than by a job.
 CHUNKED_ROWS = 300
 # How often a query whose pages don't add up is asked again before that is an error.
@@ -73,6 +75,10 @@ class Question:
             *self.conditions,
             *(f"{cursor} {sign} {datetime_literal(moment)}" for sign, moment in bounds if moment is not None),
         ]
+
+    def ordered(self, fields: Sequence[str]) -> str:
+        """The query for some fields, in the order of the cursor field."""
+        return self.soql(ordered=True, fields=fields)
 
     def soql(self, *, ordered: bool, fields: Sequence[str] | None = None) -> str:
         """The query; without an order Salesforce can cut a bulk job into parts that run side by side."""
@@ -162,23 +168,17 @@ class Reader:
         return read_note(self._note(plan.name))
 
     def _answer(self, question: Question) -> Generator[Piece]:
-        ordered = question.soql(ordered=True)
         if question.way == "bulk":
             return self._by_bulk(question)
-        fits = fits_url(ordered, self.client.domain_url)
+        fits = fits_url(question.ordered(question.plan.field_names), self.client.domain_url)
         if question.way is None and (not fits or question.after is None):
             # Ordering a whole object only to see how long it is would be dear.
             total = self.client.count(question.soql(ordered=False, fields=()))
             if self._is_long(question, total) or (not fits and total > CHUNKED_ROWS):
                 return self._by_bulk(question)
-        if not fits:
-            return self._in_columns(question)
-        pages = self.client.query_pages(ordered, include_deleted=True)
-        try:
-            first = next(pages)
-        except TooWide:
-            return self._in_columns(question)
-        if question.way is None and self._is_long(question, first.total):
+        pages = self._pages(question.plan, question.ordered)
+        first = next(pages)
+        if fits and question.way is None and self._is_long(question, first.total):
             return self._by_bulk(question)
         return self._by_rest(question, chain((first,), pages))
 
@@ -218,10 +218,18 @@ class Reader:
             raise LocatorLost(f"query of {plan.name}: {len(ids)} records came of {total} announced.")
         yield Piece(staged=(staged,), method="rest", is_last=True)
 
-    def _in_columns(self, question: Question) -> Generator[Piece]:
-        soql = question.soql(ordered=True, fields=("Id", question.plan.description.cursor_field))
-        pages = self.client.query_pages(soql, include_deleted=True)
-        return self._by_rest(question, whole_rows(self.client, question.plan, pages))
+    def _pages(self, plan: ObjectPlan, soql: Callable[[Sequence[str]], str]) -> Iterator[Page]:
+        """The pages of a query; `soql` writes it for some fields. What is too wide is read in parts of its columns."""
+        if fits_url(soql(plan.field_names), self.client.domain_url):
+            pages = self.client.query_pages(soql(plan.field_names), include_deleted=True)
+            try:
+                first = next(pages)
+            except TooWide:
+                pass
+            else:
+                return chain((first,), pages)
+        narrow = soql(("Id", plan.description.cursor_field))
+        return whole_rows(self.client, plan, self.client.query_pages(narrow, include_deleted=True))
 
     def _by_bulk(self, question: Question) -> Generator[Piece]:
         plan = question.plan
@@ -235,7 +243,7 @@ class Reader:
             window=(after, before),
             note=self._note(plan.name + question.label),
             fetched=None if left is None else self.fetched.get(left.job_id),
-            page_rows=max(1, min(PAGE_ROWS, VALUES_PER_PAGE // len(plan.field_names))),
+            page_rows=_page_rows(plan),
             poll_seconds=self.poll_seconds,
         )
         try:
@@ -253,13 +261,7 @@ class Reader:
                         done=partial(query.discard, page.job_id) if page.is_last else _nothing,
                     )
         except BulkRefused:
-            yield from self._without_bulk(question)
-
-    def _without_bulk(self, question: Question) -> Generator[Piece]:
-        ordered = question.soql(ordered=True)
-        if not fits_url(ordered, self.client.domain_url):
-            return self._in_columns(question)
-        return self._by_rest(question, self.client.query_pages(ordered, include_deleted=True))
+            yield from self._by_rest(question, self._pages(question.plan, question.ordered))
 
     def _note(self, name: str) -> Path:
         return self.notes / f"bulk-{name}.json"
@@ -278,18 +280,12 @@ class Reader:
         return Piece(staged=(file.staged(),), method="rest", is_last=True, ids=frozenset(found))
 
     def _group_by_id(self, plan: ObjectPlan, group: Sequence[str], by: str, file: RowFile) -> set[str]:
-        conditions = (one_of(by, group),)
-        soql = select(plan.name, plan.field_names, conditions=conditions)
+        soql = partial(select, plan.name, conditions=(one_of(by, group),))
         for attempt in range(1, QUERY_ATTEMPTS + 1):
             found: set[str] = set()
             total = 0
-            if fits_url(soql, self.client.domain_url):
-                pages: Iterable[Page] = self.client.query_pages(soql, include_deleted=True)
-            else:
-                narrow = select(plan.name, ("Id", plan.description.cursor_field), conditions=conditions)
-                pages = whole_rows(self.client, plan, self.client.query_pages(narrow, include_deleted=True))
             try:
-                for page in pages:
+                for page in self._pages(plan, soql):
                     file.write(page.rows)
                     found |= {str(row["Id"]) for row in page.rows}
                     total = page.total
@@ -306,6 +302,12 @@ def _other_way(question: Question, error: Exception) -> Question:
     if question.way is not None:
         raise error
     return replace(question, way="rest" if isinstance(error, BulkFailed) else "bulk")
+
+
+def _page_rows(plan: ObjectPlan) -> int:
+    characters = sum(field.length or 0 for field in plan.fields if (field.length or 0) > _LONG_TEXT)
+    by_text = LONG_CHARACTERS_PER_PAGE // characters if characters else PAGE_ROWS
+    return min(PAGE_ROWS, VALUES_PER_PAGE // len(plan.fields), max(_FEWEST_ROWS, by_text))
 
 
 class _Order:

@@ -29,7 +29,7 @@ class Sweep:
 
     Args:
         missing: Ids that we hold as living and Salesforce did not list, or lists as deleted.
-        unknown: Ids of living records that Salesforce lists and we don't have.
+        unknown: Ids of living records that Salesforce lists and we don't hold as living.
         living: how many we hold as living.
     """
 

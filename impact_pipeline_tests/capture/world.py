@@ -26,6 +26,9 @@ START = datetime(2026, 11, 20, 12, tzinfo=UTC)
 CREDENTIALS = Credentials()
 WANTED = {"Opportunity": ("Name", "StageName", "Amount", "CloseDate", "Description", "Probability")}
 WITH_LINES = {**WANTED, "OpportunityLineItem": ("Quantity", "UnitPrice", "TotalPrice")}
+LINES = {"Opportunity": ("OpportunityLineItem", "OpportunityId")}
+STANDARD_BOOK = "01sam0000000001AAA"
+OTHER_BOOK = "01sam0000000002AAA"
 Wanted = Mapping[str, tuple[str, ...]]
 
 
@@ -58,7 +61,10 @@ def _migrated() -> Path:
 
 
 class World:
-    """`org` is Salesforce, `faults` its switches, `requests` its counts by endpoint; `capture` runs one cycle."""
+    """
+    `org` is Salesforce, `faults` its switches, `requests` its counts by endpoint; `capture` runs one cycle. `skew` is
+    how far our machine's clock is off.
+    """
 
     def __init__(self, folder: Path, features: OrgFeatures | None = None) -> None:
         self.clock = Clock(START)
@@ -71,6 +77,7 @@ class World:
         app.current = salesforce_app(self.org, CREDENTIALS, self.faults)
         self.site = app.current.state.site
         self.url = server.url
+        self.skew = timedelta(0)
         self._runs = 0
         self._clients: list[SalesforceClient] = []
 
@@ -78,9 +85,9 @@ class World:
     def requests(self) -> Mapping[str, int]:
         return dict(self.site.request_counts)
 
-    def client(self, **settings: Any) -> SalesforceClient:
+    def client(self, kind: type[SalesforceClient] = SalesforceClient, **settings: Any) -> SalesforceClient:
         login = ClientCredentials(client_id=CREDENTIALS.client_id, client_secret=CREDENTIALS.client_secret)
-        made = SalesforceClient(**{"domain_url": self.url, "login": login, "retry_seconds": 0.01, **settings})
+        made = kind(**{"domain_url": self.url, "login": login, "retry_seconds": 0.01, **settings})
         self._clients.append(made)
         return made
 
@@ -99,34 +106,54 @@ class World:
         given = {"Name": "Deal", "StageName": "Prospecting", "CloseDate": "2026-12-31", "Amount": "100.00", **fields}
         return self.edit("create", "Opportunity", **given)
 
+    def a_price(self, product: str = "Course", price: str = "10.00", **fields: Any) -> str:
+        """A product in the standard price book; its entry's Id."""
+        product_id = self.edit("create", "Product2", Name=product, ProductCode=product.upper(), IsActive=True)
+        given = {"Pricebook2Id": STANDARD_BOOK, "Product2Id": product_id, "UnitPrice": price, **fields}
+        return self.edit("create", "PricebookEntry", **given)
+
+    def a_line(self, opportunity: str, **fields: Any) -> str:
+        given = {"OpportunityId": opportunity, "Quantity": "1", "UnitPrice": "10.00", **fields}
+        return self.edit("create", "OpportunityLineItem", **given)
+
     def capture(
         self,
         wanted: Wanted = WANTED,
         *,
         client: SalesforceClient | None = None,
+        warehouse: Warehouse | None = None,
         options: CaptureOptions | None = None,
         on_captured: Callable[[CapturedObject], None] = lambda captured: None,
         optional: tuple[str, ...] = (),
         reread: tuple[str, ...] = (),
         sweep: tuple[str, ...] = (),
         filters: Mapping[str, str] | None = None,
+        lines: Mapping[str, tuple[str, str]] | None = None,
         settle: bool = True,
     ) -> CycleReport:
-        """One cycle that sees all that has been committed so far: the clock first runs past the lag."""
+        """
+        One cycle that sees all that has been committed so far: the clock first runs past the lag.
+
+        Args:
+            lines: None: those of opportunities, where both are wanted.
+        """
+        if lines is None:
+            lines = LINES if "OpportunityLineItem" in wanted else {}
         if settle:
             self.advance(minutes=2)
         self._runs += 1
         return capture_objects(
-            self.warehouse,
+            warehouse or self.warehouse,
             client or self.client(),
             wanted,
             optional=optional,
             reread=reread,
             sweep=sweep,
             filters=filters,
+            lines=lines,
             run_id=f"run {self._runs}",
             staging=self.staging,
-            clock=self.clock.now,
+            clock=lambda: self.clock.now() + self.skew,
             account_sid="sid",
             campaign_id="4711",
             options=options,

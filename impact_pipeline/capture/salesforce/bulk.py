@@ -9,7 +9,7 @@ import csv
 import json
 import shutil
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -132,7 +132,10 @@ class BulkQuery:
                 # Only what has ended can be deleted.
                 self._request("PATCH", f"/{job_id}", body={"state": "Aborted"}, is_guarded=False)
                 self._request("DELETE", f"/{job_id}", is_guarded=False)
-        self.note.unlink(missing_ok=True)
+        left = read_note(self.note)
+        # The next job may have been begun before the last page of this one was committed.
+        if left is None or left.job_id == job_id:
+            self.note.unlink(missing_ok=True)
 
     def _job(self) -> str:
         """The job of an earlier run that asks the very same, or a new one."""
@@ -235,6 +238,16 @@ class BulkQuery:
             is_repeatable=method == "GET",
             is_guarded=is_guarded,
         )
+
+
+def forget_jobs(client: SalesforceClient, notes: Iterable[Path]) -> None:
+    """Delete the jobs that nobody goes on with, and their notes."""
+    for note in notes:
+        left = read_note(note)
+        if left is None:
+            note.unlink(missing_ok=True)
+        else:
+            BulkQuery(client=client, soql=left.soql, columns=(), window=(None, None), note=note).discard(left.job_id)
 
 
 def read_note(note: Path) -> BulkNote | None:
