@@ -34,9 +34,8 @@ events:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """The recommended pack and a custom object, without cases."""
+    """The recommended pack without its cases."""
     shutil.copytree(RECOMMENDED, tmp_path / "config", ignore=shutil.ignore_patterns("tests"))
-    (tmp_path / "config/objects/tier.yaml").write_text(TIER, "utf-8")
     (tmp_path / "config/tests").mkdir()
     return tmp_path / "config"
 
@@ -118,6 +117,7 @@ def test_an_event_that_a_case_does_not_name_has_to_skip(folder: Path) -> None:
 
 def test_parents_of_any_depth_are_written_where_they_belong(folder: Path) -> None:
     """Custom look-ups, a polymorphic owner, and custom fields that get the type of the values that cases give them."""
+    (folder / "objects/tier.yaml").write_text(TIER, "utf-8")
     person = {"LastName": "Bo", "Name": "Bo", "Manager": {"Name": "Ada"}}
     record = {
         "Id": "a01000000000001",
@@ -242,6 +242,39 @@ def test_a_folder_without_a_case_is_no_success(folder: Path) -> None:
 
     assert result.exit_code == 2
     assert "there is no case" in result.output
+
+
+def test_a_condition_that_no_value_can_meet_is_an_error_and_not_a_failure_of_every_cycle(folder: Path) -> None:
+    path = folder / "objects/lead.yaml"
+    path.write_text(path.read_text("utf-8").replace("when: Status = 'Qualified'", "when: Status = 5"), "utf-8")
+    write(folder, "lead", object="Lead", cases={"a": {"record": {"Status": "Open"}, "then": {}}})
+
+    result = run(folder)
+
+    assert result.exit_code == 2
+    assert "objects/lead.yaml: events.qualified.when = 'Status = 5': Status is a text" in result.output
+
+
+def test_the_history_of_a_number_or_a_date_is_read_as_such(folder: Path) -> None:
+    """Salesforce writes the values of all tracked fields as texts."""
+    (folder / "objects/account.yaml").write_text(
+        """
+        object: Account
+        events:
+          grown:
+            updated: [NumberOfEmployees, Founded__c]
+            history: fields
+            when: NumberOfEmployees > 9 and before.NumberOfEmployees < 9 and Founded__c < '2020-01-01'
+            conversion: {EventTypeCode: Lead_Qualified, OrderId: "{Id}", EventDate: "{_event_at}"}
+        """,
+        "utf-8",
+    )
+    case = {"before": {"NumberOfEmployees": 8}, "record": {"NumberOfEmployees": 10, "Founded__c": "2019-12-31"}}
+    write(folder, "account", object="Account", cases={"grown": {**case, "then": {"grown": "send stage_passed"}}})
+
+    result = run(folder)
+
+    assert result.exit_code == 0, result.output
 
 
 def test_a_field_that_the_configuration_misspells_is_named(folder: Path) -> None:

@@ -12,7 +12,6 @@ The parser stays inside this module.
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -20,6 +19,8 @@ import duckdb
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
+
+from impact_pipeline.config.sandbox import sandbox
 
 FUNCTIONS = (
     "abs",
@@ -191,10 +192,11 @@ class Expression:
         """
         DuckDB SQL with each path replaced by what `column` gives for it.
 
-        A cast gives null for what it can't convert: one odd value must not stop a cycle.
+        A cast gives null for what it can't convert, and so does all of it where it can't be computed (a number gets too
+        large): one odd value must not stop a cycle.
         """
         tree = _parse(self.text).transform(lambda node: exp.TryCast(**node.args) if type(node) is exp.Cast else node)
-        return _sql(tree, column)
+        return f"try({_sql(tree, column)})"
 
 
 def _sql(tree: exp.Expr, column: Callable[[FieldPath], str]) -> str:
@@ -288,10 +290,6 @@ def _names(node: exp.Expr) -> Iterator[str]:
             raise ExpressionError(f"{node.sql(dialect='duckdb')[:80]} is no field: use Field or Parent.Field.")
 
 
-_sandbox_lock = threading.Lock()
-_sandbox: list[duckdb.DuckDBPyConnection] = []
-
-
 def _try(text: str, sql: str) -> None:
     """
     Let DuckDB read what the user wrote, and evaluate what we make of it over empty columns.
@@ -299,17 +297,10 @@ def _try(text: str, sql: str) -> None:
     Raises:
         ExpressionError: it can't do the one or, whatever the columns hold, the other.
     """
-    with _sandbox_lock:
-        if not _sandbox:
-            closed: dict[str, str | bool | int | float | list[str]] = {
-                "enable_external_access": "false",
-                "lock_configuration": "true",
-                "threads": "1",
-            }
-            _sandbox.append(duckdb.connect(":memory:", config=closed))
+    with sandbox() as con:
         try:
-            _sandbox[0].extract_statements(f"select {text}\n")
-            _sandbox[0].execute(f"select {sql}").fetchall()
+            con.extract_statements(f"select {text}\n")
+            con.execute(f"select {sql}").fetchall()
         except duckdb.BinderException as error:
             if any(words in str(error) for words in _HOLDS_FOR_ANY_TYPE):
                 raise ExpressionError(f"DuckDB refuses it ({str(error).splitlines()[0][:120]}).") from error

@@ -50,10 +50,13 @@ def fact_sql(
     compiler = _Compiler(config, about, captured, organization_id, first_load_until, renamed or {})
     return sql_file(__file__, "facts.sql").format(
         moment_columns=_lines(
-            [f"{moment_column(captured, histories, f, f'v.{_q(f)}', 'h', 'value')} as {_q(f)}" for f in columns]
+            [f"{moment_column(captured, name, histories, f, f'v.{_q(f)}', 'h', 'value')} as {_q(f)}" for f in columns]
         ),
         before_columns=_lines(
-            [f"{moment_column(captured, histories, f, f'p.{_q(f)}', 'g', 'old_value')} as {_q(f)}" for f in columns]
+            [
+                f"{moment_column(captured, name, histories, f, f'p.{_q(f)}', 'g', 'old_value')} as {_q(f)}"
+                for f in columns
+            ]
         ),
         version_table=f"raw.{_q(name + '_version')}",
         history_joins=history_joins(histories),

@@ -18,8 +18,10 @@ from typing import Any
 
 import duckdb
 
+from impact_pipeline.config.errors import ConfigError
 from impact_pipeline.config.load import Config, ObjectConfig
 from impact_pipeline.config.parameters import catalogue
+from impact_pipeline.config.types import type_problems
 from impact_pipeline.conversions import guards
 from impact_pipeline.conversions.conditions import fact_sql
 from impact_pipeline.conversions.identities import mark_changed_identities
@@ -64,6 +66,7 @@ def decide(
 
     Raises:
         UnknownPath: the configuration names a field that was not captured.
+        ConfigError: it compares or computes what does not go together by the types of the fields.
     """
     first = _newest_decision(con)
     con.execute(
@@ -72,6 +75,8 @@ def decide(
         {"hash": config.hash, "config": config.canonical, "now": now},
     )
     described = captured(con)
+    if problems := type_problems(config, described.type_of):
+        raise ConfigError(problems)
     guards.begin(con)
     list_renames(con, described)
     mark_changed_identities(con, config if is_guarded else None)

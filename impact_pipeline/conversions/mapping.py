@@ -89,8 +89,8 @@ class _Compiler:
         """Frozen where the event depends on it; what the history row held only once the record has moved on."""
         histories = list(event.histories)
         if field in {*event.declared.updated, *event.declared.once_per} - {"Id"}:
-            return moment_column(self.captured, histories, field, f"v.{_q(field)}", "h", "value")
-        then = moment_column(self.captured, histories, field, f"n.{_q(field)}", "h", "value")
+            return moment_column(self.captured, self.about.name, histories, field, f"v.{_q(field)}", "h", "value")
+        then = moment_column(self.captured, self.about.name, histories, field, f"n.{_q(field)}", "h", "value")
         newest = f"n.{_q(field)}"
         return f"case when {self._moved_on(event)} then {then} else {newest} end" if histories else newest
 

@@ -6,7 +6,13 @@ from impact_pipeline.warehouse.sql import quote_identifier
 
 
 def moment_column(
-    captured: Captured, histories: list[HistorySource], field: str, plain: str, alias: str, side: str
+    captured: Captured,
+    object_name: str,
+    histories: list[HistorySource],
+    field: str,
+    plain: str,
+    alias: str,
+    side: str,
 ) -> str:
     """
     SQL of a field: `plain`, unless a history row is joined that holds it.
@@ -26,7 +32,9 @@ def moment_column(
                     whens.append(f'when e{number}."Id" is not null then null')
         elif field == source.field:
             column = source.value if side == "value" else source.old_value
-            whens.append(f'when {row}."Id" is not null then {row}.{quote_identifier(column)}')
+            # The values of all fields are texts there.
+            value = f"try_cast({row}.{quote_identifier(column)} as {captured.types[object_name][field]})"
+            whens.append(f'when {row}."Id" is not null then {value}')
     return f"case {' '.join(whens)} else {plain} end" if whens else plain
 
 

@@ -1,9 +1,13 @@
 """Follows the paths of the mapping (Account.Name, Product2.Family) through the captured tables, as joins."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import duckdb
 
+from impact_pipeline.config.expressions import FieldPath
+from impact_pipeline.config.files import suggestion
+from impact_pipeline.config.types import FieldType
 from impact_pipeline.warehouse.sql import quote_identifier
 
 
@@ -27,29 +31,49 @@ class Captured:
     Args:
         types: object → field → DuckDB type.
         references: object → relationship name → (field that refers, object referred to).
+        described: object → field → Salesforce's type.
+        through: object → the time through which it has been read, UTC.
     """
 
     types: dict[str, dict[str, str]]
     references: dict[str, dict[str, tuple[str, str]]]
+    described: dict[str, dict[str, str]] = field(default_factory=dict)
+    through: dict[str, datetime] = field(default_factory=dict)
 
     def has(self, object_name: str, field_name: str) -> bool:
         return field_name in self.types.get(object_name, {})
+
+    def type_of(self, object_name: str, path: FieldPath) -> FieldType | None:
+        """The type of the field that a path leads to; None where it leads nowhere."""
+        at = "Lead" if path.first_lead else object_name
+        for step in path.parts[:-1]:
+            reference = self.references.get(at, {}).get(step)
+            if reference is None:
+                return None
+            at = reference[1]
+        if not self.has(at, path.parts[-1]):
+            return None
+        described = self.described.get(at, {}).get(path.parts[-1], "")
+        return FieldType(column=self.types[at][path.parts[-1]], described=described)
 
 
 def captured(con: duckdb.DuckDBPyConnection) -> Captured:
     """Read what was captured from raw._field. A reference to several objects is followed to User, else the first."""
     types: dict[str, dict[str, str]] = {}
     references: dict[str, dict[str, tuple[str, str]]] = {}
+    described: dict[str, dict[str, str]] = {}
     rows = con.execute(
-        "select f.object, f.field, c.data_type, f.relationship_name, f.reference_to from raw._field as f "
+        "select f.object, f.field, f.type, c.data_type, f.relationship_name, f.reference_to from raw._field as f "
         "join duckdb_columns() as c on c.schema_name = 'raw' and c.table_name = f.object and c.column_name = f.field"
     ).fetchall()
-    for object_name, field_name, duckdb_type, relationship, targets in rows:
+    for object_name, field_name, salesforce_type, duckdb_type, relationship, targets in rows:
         types.setdefault(object_name, {})[field_name] = duckdb_type
+        described.setdefault(object_name, {})[field_name] = salesforce_type
         if relationship and targets:
             target = "User" if "User" in targets else targets[0]
             references.setdefault(object_name, {})[relationship] = (field_name, target)
-    return Captured(types=types, references=references)
+    through = dict(con.execute("select object, max(cursor) from audit.extraction group by object").fetchall())
+    return Captured(types=types, references=references, described=described, through=through)
 
 
 @dataclass
@@ -78,11 +102,12 @@ class Joins:
         try:
             alias, object_name = self._follow(path[:-1])
             if not self.captured.has(object_name, path[-1]):
+                near = suggestion(path[-1], self.captured.types.get(object_name, {}))
                 raise UnknownPath(
                     f"{object_name} has no captured field {path[-1]}: the org lacks it, hides it from the "
                     "integration user, or no cycle has read it yet. Grant access to it, take it out of the "
                     "configuration, or write "
-                    f"{{{'.'.join(path)}?}} in a template to do without it."
+                    f"{{{'.'.join(path)}?}} in a template to do without it. {near}".rstrip()
                 )
         except UnknownPath:
             if optional:

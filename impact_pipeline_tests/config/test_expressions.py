@@ -107,7 +107,7 @@ def test_paths_are_found_in_their_order_with_their_prefixes() -> None:
 
 def test_a_column_is_put_in_as_one_piece() -> None:
     """Whatever the caller gives for a path, operators around it do not reach into it."""
-    assert Expression("-Amount * 2").render(lambda path: "a + b") == "-(a + b) * 2"
+    assert Expression("-Amount * 2").render(lambda path: "a + b") == "try(-(a + b) * 2)"
 
 
 def test_a_cast_gives_null_for_what_it_cannot_convert() -> None:
