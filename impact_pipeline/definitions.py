@@ -14,7 +14,7 @@ from typing import Any
 import dagster as dg
 
 from impact_pipeline.capture.assets import capture_assets
-from impact_pipeline.capture.checks import capture_checks
+from impact_pipeline.capture.checks import capture_checks, completeness_checks
 from impact_pipeline.capture.objects import expected_objects
 from impact_pipeline.capture.salesforce.resource import SalesforceResource
 from impact_pipeline.changes import checks as change_checks
@@ -59,11 +59,19 @@ def build_definitions(resources: Mapping[str, Any], config: Config, *, switched_
     sensor_status = dg.DefaultSensorStatus.RUNNING if switched_on else dg.DefaultSensorStatus.STOPPED
     queued = dg.AssetSelection.assets(outbox_assets.REQUEST)
     published = dg.AssetSelection.assets(PUBLISHED)
+    completeness = completeness_checks(config)
+    asks_salesforce = dg.AssetSelection.checks(completeness)
     cycle = dg.define_asset_job(
         "conversion_cycle",
-        selection=dg.AssetSelection.groups("capture", "changes", "conversions") | queued | published,
+        selection=(dg.AssetSelection.groups("capture", "changes", "conversions") | queued | published)
+        - asks_salesforce,
         tags=_TAKES_TURNS,
         description="Salesforce → outbox: reads what is new, compares, decides, queues. Sends nothing.",
+    )
+    compared = dg.define_asset_job(
+        "check_completeness",
+        selection=asks_salesforce,
+        description="Counts the records of each day in Salesforce and here, and compares a sample. Changes nothing.",
     )
     confirm = dg.define_asset_job(
         "confirm_and_reconcile",
@@ -82,15 +90,17 @@ def build_definitions(resources: Mapping[str, Any], config: Config, *, switched_
         ],
         asset_checks=[
             capture_checks(config),
+            completeness,
             *change_checks.checks,
             *conversion_checks.checks,
             *outbox_checks.checks,
             *reconciliation_checks.checks,
         ],
-        jobs=[cycle, outbox_jobs.submit_conversions, confirm],
+        jobs=[cycle, outbox_jobs.submit_conversions, confirm, compared],
         schedules=[
             *_full_rereads(config, cycle, status),
             *_id_sweeps(config, cycle, status),
+            *_comparisons(config, compared, status),
             dg.ScheduleDefinition(
                 job=cycle,
                 cron_schedule="*/15 * * * *",
@@ -122,6 +132,18 @@ def _full_rereads(config: Config, cycle: Any, status: dg.DefaultScheduleStatus) 
                 default_status=status,
                 description=f"Reads {name} in full: changes of formula fields move no stamp.",
             )
+
+
+def _comparisons(config: Config, compared: Any, status: dg.DefaultScheduleStatus) -> Iterator[dg.ScheduleDefinition]:
+    """The schedule that asks whether all is here."""
+    if config.pipeline.capture.completeness_check is not None:
+        yield dg.ScheduleDefinition(
+            name="completeness_check",
+            job=compared,
+            cron_schedule=config.pipeline.capture.completeness_check,
+            default_status=status,
+            description="Counts the records of each day in Salesforce and here, and compares a sample.",
+        )
 
 
 def _id_sweeps(config: Config, cycle: Any, status: dg.DefaultScheduleStatus) -> Iterator[dg.ScheduleDefinition]:

@@ -60,11 +60,12 @@ def test_every_asset_tells_what_it_is(repository):
 def test_the_jobs_schedules_and_sensors(repository):
     jobs = {job.name for job in repository.get_all_jobs() if not job.name.startswith("__")}
 
-    assert jobs == {"conversion_cycle", "submit_conversions", "confirm_and_reconcile"}
+    assert jobs == {"conversion_cycle", "submit_conversions", "confirm_and_reconcile", "check_completeness"}
     assert {(schedule.job_name, schedule.cron_schedule) for schedule in repository.schedule_defs} == {
         ("conversion_cycle", "*/15 * * * *"),
         ("confirm_and_reconcile", "*/10 * * * *"),
         ("conversion_cycle", "0 4 * * 0"),
+        ("check_completeness", "30 2 * * *"),
     }
     assert [sensor.name for sensor in repository.sensor_defs] == ["outbox_sensor"]
 

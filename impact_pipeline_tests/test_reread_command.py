@@ -86,3 +86,36 @@ def test_a_run_that_the_quota_stops_has_an_exit_code_of_its_own(flow):
     assert result.exit_code == 5, result.output
     assert "Error: Stopped by quota, nothing is lost. " in result.output
     assert "The next run goes on with the first load of" in result.output
+
+
+def test_a_check_counts_and_its_exit_code_says_whether_something_is_missing(flow):
+    deal = flow.a_deal()
+    flow.advance(hours=1)
+    flow.run("conversion_cycle")
+
+    complete = invoke("reread", "Opportunity", "--check")
+    with flow.warehouse.transaction() as con:
+        con.execute('delete from raw."Opportunity"')
+    missing = invoke("reread", "Opportunity", "--check", "--json")
+
+    assert (complete.exit_code, missing.exit_code) == (0, 1), complete.output
+    assert "1 records of Opportunity there and 1 here" in complete.output
+    assert json.loads(missing.stdout)["missing_ids"] == [deal]
+
+
+def test_a_check_reads_nothing_again(flow):
+    result = invoke("reread", "Opportunity", "--check", "--sweep")
+
+    assert result.exit_code == 2
+    assert "leave out" in result.output
+
+
+def test_the_job_checks_every_object_and_asks_little(flow):
+    flow.a_deal()
+    flow.advance(hours=1)
+    flow.run("conversion_cycle")
+    before = flow.rows("select count(*) from audit.extraction")
+
+    flow.run("check_completeness")
+
+    assert flow.rows("select count(*) from audit.extraction") == before

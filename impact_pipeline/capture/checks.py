@@ -4,8 +4,11 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from impact_pipeline.capture.complete import compare
 from impact_pipeline.capture.health import CHECKS, checks_of, findings
 from impact_pipeline.capture.objects import expected_objects
+from impact_pipeline.capture.salesforce.errors import SalesforceError
+from impact_pipeline.capture.salesforce.resource import SalesforceResource
 from impact_pipeline.config.load import Config
 from impact_pipeline.config.resource import ConfigResource
 from impact_pipeline.warehouse.resource import ClockResource, WarehouseResource
@@ -36,5 +39,51 @@ def capture_checks(declared: Config) -> dg.AssetChecksDefinition:
                 severity=dg.AssetCheckSeverity.ERROR if finding.is_grave else dg.AssetCheckSeverity.WARN,
                 description=finding.text,
             )
+
+    return checks
+
+
+def completeness_checks(declared: Config) -> dg.AssetChecksDefinition:
+    """The check `complete` of each object: it asks Salesforce, so it has a schedule of its own."""
+    specs = [
+        dg.AssetCheckSpec(
+            "complete",
+            asset=["raw", name],
+            description="As many records of each day there as here, and a sample with the same stamps.",
+        )
+        for name in expected_objects(declared.capture_set())
+    ]
+
+    @dg.multi_asset_check(
+        name="completeness",
+        specs=specs,
+        can_subset=True,
+        required_resource_keys={"config", "warehouse", "salesforce"},
+    )
+    def checks(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
+        program: ConfigResource = context.resources.config
+        salesforce: SalesforceResource = context.resources.salesforce
+        resource: WarehouseResource = context.resources.warehouse
+        config = program.load()
+        options = config.pipeline.capture
+        client = salesforce.client(options.quota_share)
+        try:
+            for key in sorted(context.selected_asset_check_keys, key=lambda each: each.asset_key.path):
+                name = key.asset_key.path[-1]
+                found = compare(
+                    resource.warehouse(), client, name, only=config.capture_filter(name), overlap=options.overlap
+                )
+                yield dg.AssetCheckResult(
+                    asset_key=key.asset_key,
+                    check_name=key.name,
+                    passed=found is None or found.is_complete,
+                    severity=dg.AssetCheckSeverity.ERROR if found and found.is_grave else dg.AssetCheckSeverity.WARN,
+                    description="Its first load has not ended." if found is None else found.text,
+                    metadata={} if found is None else found.numbers,
+                )
+        except SalesforceError as error:
+            raise dg.Failure(description=str(error), allow_retries=False) from error
+        finally:
+            client.close()
 
     return checks

@@ -80,14 +80,13 @@ def reread(
     on_captured: Callable[[CapturedObject], None] = lambda captured: None,
 ) -> RereadReport:
     """Read an object of a configuration again; see `reread_object`."""
-    declared = config.objects.get(object_name)
     return reread_object(
         warehouse,
         client,
         config.capture_set(),
         object_name,
         optional=config.optional_objects(),
-        only=None if declared is None else declared.declared.capture_filter,
+        only=config.capture_filter(object_name),
         lines=config.lines(),
         after=after,
         until=until,

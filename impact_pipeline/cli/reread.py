@@ -8,9 +8,10 @@ from uuid import uuid4
 import click
 
 from impact_pipeline.capture.progress import CapturedObject
+from impact_pipeline.capture.salesforce.client import SalesforceClient
 from impact_pipeline.cli.show import as_json, console
 from impact_pipeline.config import environment as env
-from impact_pipeline.config.load import load_config
+from impact_pipeline.config.load import Config, load_config
 from impact_pipeline.warehouse.connection import Warehouse
 
 
@@ -36,14 +37,20 @@ class Moment(click.ParamType[datetime]):
 @click.option("--after", type=Moment(), help="Read what is stamped from here on; left out: from the beginning.")
 @click.option("--until", type=Moment(), help="Read what is stamped before; left out: all that no cycle reads anyhow.")
 @click.option("--sweep", is_flag=True, help="Compare all Ids with Salesforce's besides.")
+@click.option("--check", is_flag=True, help="Read nothing again: count and compare a sample, there and here.")
 @click.option("--json", "wants_json", is_flag=True, help="Print what was read as JSON.")
-def command(object_name: str, after: datetime | None, until: datetime | None, sweep: bool, wants_json: bool) -> None:
+def command(
+    object_name: str, after: datetime | None, until: datetime | None, sweep: bool, check: bool, wants_json: bool
+) -> None:
     """
     Read an object of Salesforce again, or what is stamped (SystemModstamp) in a stretch of time.
 
     For what no stamp has told: formula fields, values that became visible, doubts. It runs beside the live cycles and
     moves no cursor. What differs is an ordinary change for the next cycle; a record that was never seen before has
     `appeared`, and is no creation. What was stamped lately is left to the next cycle.
+
+    --check takes three requests to see whether all is here: the records of each day of creation are counted, and a
+    sample is compared by stamp. Exit code 1: something differs that the next cycle won't mend.
 
     It is committed in parts. After an interruption the same command, within a day, goes on where it stopped.
     """
@@ -54,8 +61,13 @@ def command(object_name: str, after: datetime | None, until: datetime | None, sw
 
     path = env.warehouse_path(os.environ)
     out = console()
+    if check and (after or until or sweep):
+        raise click.UsageError("--check reads nothing again: leave out --after, --until and --sweep.")
     client = salesforce_of(os.environ).client(config.pipeline.capture.quota_share)
     try:
+        if check:
+            _check(Warehouse(path=path), client, config, object_name, wants_json)
+            return
         with out.status(object_name) as status:
 
             def show(row: CapturedObject) -> None:
@@ -102,3 +114,21 @@ def command(object_name: str, after: datetime | None, until: datetime | None, sw
         click.echo(
             f"The sweep missed {shown['ids_missing']:,} records; the asset checks of raw.{object_name} say more."
         )
+
+
+def _check(warehouse: Warehouse, client: SalesforceClient, config: Config, object_name: str, wants_json: bool) -> None:
+    from impact_pipeline.capture.complete import compare
+    from impact_pipeline.capture.reread import NothingToReread
+
+    overlap = config.pipeline.capture.overlap
+    found = compare(warehouse, client, object_name, only=config.capture_filter(object_name), overlap=overlap)
+    if found is None:
+        raise NothingToReread(f"{object_name} is not captured, or its first load has not ended: impact-pipeline run.")
+    if wants_json:
+        ids = {"missing_ids": found.missing, "gone_ids": found.gone, "stale_ids": found.stale}
+        days = [{"day": day, "there": there, "here": here} for day, there, here in found.days]
+        click.echo(as_json({"object": object_name, "bound": found.bound, **found.numbers, **ids, "days": days}))
+    else:
+        click.echo(found.text)
+    if found.is_grave:
+        raise click.exceptions.Exit(1)

@@ -124,6 +124,11 @@ class Config:
             if event.items is not None
         }
 
+    def capture_filter(self, object_name: str) -> str | None:
+        """The SOQL condition that the records of an object have to meet."""
+        about = self.objects.get(object_name)
+        return None if about is None else about.declared.capture_filter
+
     def capture_set(self) -> dict[str, set[str]]:
         """Object → fields and paths (Account.Name) that a cycle has to read; where a path leads, describe tells."""
         wanted: dict[str, set[str]] = {}
