@@ -220,6 +220,10 @@ def test_a_configuration_that_is_off_and_not_live_yet_can_be_tried(folder: Path)
             ["cases.a.record.Acount", "no relationship", "cases.a.lines", "no event has items"],
         ),
         (
+            {"object": "Lead", "cases": {"a": {"record": {}, "then": {"qualified": "sent"}}}},
+            ["cases.a.then.qualified = 'sent'", "write send:"],
+        ),
+        (
             {"object": "Lead", "types": {"Lead": {"X__c": "number"}}, "cases": {"a": {"record": {}, "then": {}}}},
             ["types.Lead.X__c = 'number'", "no type"],
         ),

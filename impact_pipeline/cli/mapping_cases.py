@@ -5,62 +5,22 @@ A user's own cases of a mapping: YAML files in the folder `tests` of a configura
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
-
 from impact_pipeline.cli.invented_org import InventedOrg
+from impact_pipeline.config.cases import FOLDER, Case, CaseFile
 from impact_pipeline.config.errors import ConfigError, Problem
 from impact_pipeline.config.files import read_model, suggestion
 from impact_pipeline.config.history import HistorySource
 from impact_pipeline.config.load import Config
-from impact_pipeline.config.models import Duration
 from impact_pipeline.outbox.trial import Outcome, try_out
 
-FOLDER = "tests"
 # How long before it changes a record was made.
 _EARLIER = timedelta(days=1)
 _WEIGHTS = {"skip": 0, "hold": 1, "correct": 2, "send": 3}
 Row = dict[str, str | None]
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Case(_Model):
-    """A record in, and what each event makes of it."""
-
-    record: dict[str, Any] = Field(
-        description="Fields of the record as it is; a mapping is the record that a relationship leads to."
-    )
-    before: dict[str, Any] | None = Field(
-        default=None, description="Fields that had another value before; left out: the record is new."
-    )
-    lines: tuple[dict[str, Any], ...] = Field(default=(), description="The lines of the record.")
-    first_lead: dict[str, Any] | None = Field(default=None, description="The Lead that was converted into the record.")
-    at: AwareDatetime = Field(
-        default=datetime(2026, 11, 20, 10, tzinfo=UTC),
-        description="When the record was made or changed, such as 2026-11-20T10:00:00Z.",
-    )
-    decided_after: Duration = Field(
-        default=timedelta(hours=1), description="How much later it is decided about, such as 5m or 1h."
-    )
-    then: dict[str, Any] = Field(
-        description="What becomes of which event: send with its parameters, or skip or hold with its code."
-    )
-
-
-class CaseFile(_Model):
-    """tests/*.yaml: cases of one object."""
-
-    object: str = Field(description="API name of the Salesforce object that the cases are about.")
-    types: dict[str, dict[str, str]] = Field(
-        default={}, description="Object, custom field and its type (double 18,2, date ...), where no value tells it."
-    )
-    cases: dict[str, Case] = Field(min_length=1, description="The cases, each under a sentence of its own.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,9 +84,9 @@ def outcomes(config: Config, org: InventedOrg, one: NamedCase) -> dict[str, Outc
         rows.known.setdefault(one.object, []).append(earlier)
     if "StageName" in record and (earlier is None or earlier["StageName"] != record["StageName"]):
         record.setdefault("LastStageChangeDate", times.moment)
-    lines = config.lines().get(one.object)
-    for line in case.lines if lines else ():
-        rows.add(lines[0], {**line, lines[1]: record["Id"]})
+    lines, parent = config.lines().get(one.object, ("", ""))
+    for line in case.lines:
+        rows.add(lines, {**line, parent: record["Id"]})
     if case.first_lead is not None:
         rows.add("Lead", {"IsConverted": True, f"Converted{one.object}Id": record["Id"], **case.first_lead})
     for history in dict.fromkeys(h for event in config.objects[one.object].events.values() for h in event.histories):
@@ -149,11 +109,11 @@ def _learn(config: Config, org: InventedOrg, one: NamedCase) -> list[Problem]:
     problems = [*org.learn(one.file, f"{at}.record", one.object, case.record)]
     problems += org.learn(one.file, f"{at}.before", one.object, case.before or {})
     problems += org.learn(one.file, f"{at}.first_lead", "Lead", case.first_lead or {})
-    lines = config.lines().get(one.object)
-    if case.lines and lines is None:
+    lines, _ = config.lines().get(one.object, ("", ""))
+    if case.lines and not lines:
         problems.append(_problem(one.file, f"{at}.lines", "", "no event has items.", "Leave them out."))
     for place, line in enumerate(case.lines if lines else ()):
-        problems += org.learn(one.file, f"{at}.lines.{place}", lines[0], line)
+        problems += org.learn(one.file, f"{at}.lines.{place}", lines, line)
     events = config.objects[one.object].events
     for event in case.then:
         if event not in events:

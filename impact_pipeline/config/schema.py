@@ -1,6 +1,7 @@
 """
-The JSON Schemas of pipeline.yaml and of the object files, for editors. `python -m impact_pipeline.config.schema` writes
-them anew.
+The JSON Schemas of pipeline.yaml, of object files and of cases, for editors.
+
+`python -m impact_pipeline.config.schema` writes them anew.
 """
 
 import json
@@ -11,6 +12,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from impact_pipeline.config.cases import CaseFile
 from impact_pipeline.config.models import ObjectFile, Pipeline, short_duration
 from impact_pipeline.config.parameters import Parameter, catalogue, family_range
 
@@ -42,6 +44,7 @@ def schemas() -> dict[str, str]:
     return {
         "pipeline.schema.json": _text("pipeline.yaml", pipeline),
         "object.schema.json": _text("objects/<object>.yaml", objects),
+        "case.schema.json": _text("tests/*.yaml", CaseFile.model_json_schema()),
     }
 
 

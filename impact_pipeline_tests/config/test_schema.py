@@ -27,7 +27,8 @@ def test_each_file_of_a_pack_names_its_schema(path: Path) -> None:
     first = path.read_text("utf-8").splitlines()[0]
 
     assert first.startswith("# yaml-language-server: $schema=")
-    expected = "pipeline.schema.json" if path.name == "pipeline.yaml" else "object.schema.json"
+    by_folder = {"objects": "object.schema.json", "tests": "case.schema.json"}
+    expected = by_folder.get(path.parent.name, "pipeline.schema.json")
     assert (path.parent / first.partition("=")[2]).resolve() == (FOLDER / expected).resolve()
 
 
