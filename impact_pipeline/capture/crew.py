@@ -17,15 +17,15 @@ from typing import Generic, Protocol, TypeVar
 
 READERS = 4
 GATHER_SECONDS = 1.0
-GATHER_ROWS = 200_000
+GATHER_BYTES = 64 * 1024 * 1024
 _POLL_SECONDS = 0.1
 
 
 class Sized(Protocol):
-    """Something of so many rows."""
+    """Something of so many bytes."""
 
     @property
-    def row_count(self) -> int: ...
+    def byte_count(self) -> int: ...
 
 
 T = TypeVar("T", bound=Sized)
@@ -39,12 +39,12 @@ class Crew:
     Args:
         readers: jobs that are read at once.
         gather_seconds: how long after the first piece others are waited for that are committed with it.
-        gather_rows: enough rows for a commit of their own.
+        gather_bytes: enough for a commit of its own; what one commit takes has to fit in memory.
     """
 
     readers: int = READERS
     gather_seconds: float = GATHER_SECONDS
-    gather_rows: int = GATHER_ROWS
+    gather_bytes: int = GATHER_BYTES
 
     def work(self, jobs: Sequence[Callable[[], Generator[T]]], commit: Callable[[list[T]], None]) -> None:
         """
@@ -75,8 +75,8 @@ class Crew:
 
     def _gather(self, line: "_Line[T]", job_count: int) -> list[T]:
         gathered: list[T] = []
-        rows, deadline = 0, None
-        while rows < self.gather_rows and not line.is_over(job_count):
+        size, deadline = 0, None
+        while size < self.gather_bytes and not line.is_over(job_count):
             wait = None if deadline is None else max(0.0, deadline - time.monotonic())
             try:
                 arrived = line.next(wait)
@@ -84,7 +84,7 @@ class Crew:
                 break
             if arrived is not None:
                 gathered.append(arrived)
-                rows += arrived.row_count
+                size += arrived.byte_count
                 deadline = deadline or time.monotonic() + self.gather_seconds
         return gathered
 

@@ -161,6 +161,10 @@ class Arrival:
     def row_count(self) -> int:
         return sum(rows.row_count for rows in self.piece.staged)
 
+    @property
+    def byte_count(self) -> int:
+        return sum(rows.path.stat().st_size for rows in self.piece.staged)
+
 
 @dataclass(kw_only=True)
 class Extraction:

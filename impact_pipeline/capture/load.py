@@ -17,7 +17,10 @@ from impact_pipeline.capture.staging import StagedRows
 from impact_pipeline.capture.tables import column_types, growing_sets, past_table, table, typed_columns
 from impact_pipeline.warehouse.sql import quote_identifier, quote_literal, sql_file
 
+# An object holds some 1.6 million characters of long text at most (Salesforce's limits), and a character takes up to 6
+# bytes where it is escaped. Unbounded, the reader's buffers would be many times as long as the longest row.
 LONGEST_ROW_BYTES = 16 * 1024 * 1024
+_BUFFER_BYTES = 2 * LONGEST_ROW_BYTES
 # Ids of 15 characters get the three that make them safe where case is lost (Salesforce's object reference, Id).
 _ID_MACRO = """
 create or replace temp macro salesforce_id(id) as
@@ -70,9 +73,14 @@ def load_rows(
     stamp = _q(plan.description.cursor_field)
     differs = [f"n.{_q(name)} is distinct from o.{_q(name)}" for name in plan.field_names]
     changed = sql_file(__file__, "load_changed.sql").format(
-        table=table(plan.name), stamp=stamp, differs="\n             or ".join(differs)
+        table=table(plan.name),
+        stamp=stamp,
+        differs="\n                     or ".join(differs),
+        # The versions of a baseline all count as one moment, so nobody asks in which order they were made.
+        order="" if context.is_first_load else f'order by n.{stamp}, n."Id"',
     )
     con.execute(changed, {"growing": growing_sets(con, plan)})
+    con.execute(sql_file(__file__, "load_mark.sql"))
     captured = set(plan.field_names)
     uncaptured = types.keys() - captured
     insert = sql_file(__file__, "load_insert.sql").format(
@@ -81,11 +89,9 @@ def load_rows(
         columns=_columns(types),
         values=_list([f"{'n' if name in captured else 'o'}.{_q(name)}" for name in types], 15),
         # A field that vanished keeps its last value.
-        before=f'left join {past_table(plan.name)} as o on o."_version_id" = c.previous_version_id'
+        before=f'left join {past_table(plan.name)} as o on o."_version_id" = n."_previous_version_id"'
         if uncaptured
         else "",
-        # The versions of a baseline all count as one moment, so nobody asks in which order they were made.
-        order="" if context.is_first_load else f'order by n.{stamp}, n."Id"',
     )
     values = {
         "captured_at": context.captured_at,
@@ -93,7 +99,10 @@ def load_rows(
         "cycle_id": context.cycle_id,
         "is_first_load": context.is_first_load,
     }
-    return _replace_current(con, plan, insert, values)
+    made = _replace_current(con, plan, insert, values)
+    # Committing needs the memory that they would hold.
+    con.execute("drop table capture_rows")
+    return made
 
 
 def living(con: duckdb.DuckDBPyConnection, object_name: str, ids: Collection[str]) -> list[str]:
@@ -172,7 +181,7 @@ def _read_typed(
         "is_deleted": f"coalesce({_value_of(columns, 'IsDeleted')}, false)" if has_deleted else "false",
         "misfits": " or ".join(misfits) or "false",
     }
-    names = _columns([*plan.field_names, "_is_deleted", "_misfits"])
+    names = _columns([*plan.field_names, "_is_deleted", "_misfits", "_version_id", "_previous_version_id"])
     for number, rows in enumerate(_not_empty(staged)):
         typed = sql_file(__file__, "load_typed.sql").format(**shapes, reader=_reader(rows))
         begin = f"insert into capture_rows ({names})" if number else "create or replace temp table capture_rows as"
@@ -198,7 +207,8 @@ def _reader(rows: StagedRows) -> str:
     if rows.is_csv:
         return (
             "read_csv($file, auto_detect = false, header = true, delim = ',', new_line = '\\n', quote = '\"', "
-            f"escape = '\"', columns = {{{kinds}}}, max_line_size = {LONGEST_ROW_BYTES})"
+            f"escape = '\"', columns = {{{kinds}}}, max_line_size = {LONGEST_ROW_BYTES}, "
+            f"buffer_size = {_BUFFER_BYTES})"
         )
     return (
         f"read_json($file, format = 'newline_delimited', columns = {{{kinds}}}, "

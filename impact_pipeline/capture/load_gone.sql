@@ -4,7 +4,7 @@
 -- Grain    one row per record that isn't known to be gone that way
 -- Binds    $ids varchar[], $is_deleted boolean
 create or replace temp table capture_changed as
-select null::bigint as row_number, o."_version_id" as previous_version_id
+select o."_version_id" as previous_version_id, nextval('raw.version_id') as version_id
   from {table} as o
  where o."Id" in (select unnest($ids))
    and not o."_is_deleted"

@@ -11,10 +11,9 @@ select {columns},
        $how,
        $captured_at,
        "_fields",
-       nextval('raw.version_id'),
-       "_version_id",
+       c.version_id,
+       c.previous_version_id,
        $cycle_id,
        false
-  from {past_table}
- where "_version_id" in (select previous_version_id
-                           from capture_changed)
+  from capture_changed as c
+  join {past_table} as p on p."_version_id" = c.previous_version_id

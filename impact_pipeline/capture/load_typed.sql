@@ -4,5 +4,7 @@
 -- Binds    $file varchar
 select {typed},
        {is_deleted} as "_is_deleted",
-       {misfits} as "_misfits"
+       {misfits} as "_misfits",
+       null::bigint as "_version_id",
+       null::bigint as "_previous_version_id"
   from {reader}

@@ -31,10 +31,8 @@ ROWS_PER_PIECE = 50_000
 BULK_FROM_ROWS = 20_000
 # A job that fails is begun anew, so it should not be the work of a day.
 ROWS_PER_JOB = 5_000_000
-# A page of a bulk job is loaded as a whole, so wide rows and the longest texts make shorter ones.
+# A page of a bulk job is loaded as a whole, so wide rows make shorter ones.
 VALUES_PER_PAGE = 10_000_000
-LONG_CHARACTERS_PER_PAGE = 256 * 1024 * 1024
-_LONG_TEXT, _FEWEST_ROWS = 32_768, 500
 # Where a query is too long for a URL, up to so many rows are read in parts of their columns rather than by a job.
 CHUNKED_ROWS = 300
 # How often a query whose pages don't add up is asked again before that is an error.
@@ -243,7 +241,7 @@ class Reader:
             window=(after, before),
             note=self._note(plan.name + question.label),
             fetched=None if left is None else self.fetched.get(left.job_id),
-            page_rows=_page_rows(plan),
+            page_rows=min(PAGE_ROWS, VALUES_PER_PAGE // len(plan.fields)),
             poll_seconds=self.poll_seconds,
         )
         try:
@@ -302,12 +300,6 @@ def _other_way(question: Question, error: Exception) -> Question:
     if question.way is not None:
         raise error
     return replace(question, way="rest" if isinstance(error, BulkFailed) else "bulk")
-
-
-def _page_rows(plan: ObjectPlan) -> int:
-    characters = sum(field.length or 0 for field in plan.fields if (field.length or 0) > _LONG_TEXT)
-    by_text = LONG_CHARACTERS_PER_PAGE // characters if characters else PAGE_ROWS
-    return min(PAGE_ROWS, VALUES_PER_PAGE // len(plan.fields), max(_FEWEST_ROWS, by_text))
 
 
 class _Order:
