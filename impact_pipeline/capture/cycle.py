@@ -99,7 +99,8 @@ def capture_cycle(
         },
         lines=config.lines(),
         reread=reread,
-        sweep=sweep,
+        # A removed stage or status leaves no trace, and the lists are short.
+        sweep={*sweep, *config.optional_objects()},
         compared={
             name: config.watched_fields(name)
             for name, about in config.objects.items()

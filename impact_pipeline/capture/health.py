@@ -10,9 +10,11 @@ import duckdb
 
 from impact_pipeline.capture.drift import HARMLESS
 from impact_pipeline.capture.lines import SUMS, sums_differing
-from impact_pipeline.capture.tables import column_types, table
+from impact_pipeline.capture.tables import column_types, table, version_table
 from impact_pipeline.warehouse.sql import sql_file
 
+# The values of Opportunity.StageName and Lead.Status are records, with Ids that outlive a rename.
+VALUE_LISTS = ("LeadStatus", "OpportunityStage")
 # As long as a change is shown by its check; audit.drift keeps it.
 DRIFT_SHOWN = timedelta(days=7)
 
@@ -37,6 +39,7 @@ CHECKS: Mapping[str, Check] = {
     "quota_left": Check(about="The org has requests of its 24 hours left for us."),
     "ids_plausible": Check(about="The newest sweep of all Ids did not miss so many that a permission was lost."),
     "gone_unproven": Check(about="No record is missing in Salesforce without a proof that it was deleted."),
+    "values_known": Check(about="Nobody has renamed, added or removed a stage or status during the last 7 days."),
     "lines_add_up": Check(about="The amount of each record is the sum of its lines."),
 }
 
@@ -54,8 +57,11 @@ class Finding:
 
 def checks_of(name: str, lines: Mapping[str, tuple[str, str]]) -> list[str]:
     """The checks that an object has. `lines`: object → (object of its lines, their field that refers to it)."""
-    has_sums = name in lines and (name, lines[name][0]) in SUMS
-    return [check for check in CHECKS if check != "lines_add_up" or has_sums]
+    has = {
+        "lines_add_up": name in lines and (name, lines[name][0]) in SUMS,
+        "values_known": name in VALUE_LISTS,
+    }
+    return [check for check in CHECKS if has.get(check, True)]
 
 
 def findings(
@@ -102,6 +108,9 @@ def findings(
             text=_sweep_text(name, ids_missing, is_plausible, living),
         )
         yield _finding(name, "gone_unproven", not gone, text=_gone_text(name, gone))
+        if name in VALUE_LISTS:
+            changed = list(_changed_values(con, name, now - DRIFT_SHOWN))
+            yield _finding(name, "values_known", not changed, text=_values_text(changed))
         if "lines_add_up" in checks_of(name, lines):
             differing = sums_differing(con, name, *lines[name]) or []
             yield _finding(name, "lines_add_up", not differing, text=_sums_text(name, lines[name][0], differing))
@@ -128,6 +137,39 @@ def _counts(con: duckdb.DuckDBPyConnection, name: str) -> tuple[int, int]:
         f'select count(*), count(*) filter ("_deleted_how" is not null) from {table(name)} where not "_is_deleted"'
     ).fetchall()[0]
     return int(living), int(gone)
+
+
+def _changed_values(con: duckdb.DuckDBPyConnection, name: str, since: datetime) -> Iterator[str]:
+    columns = column_types(con, name)
+    if not {"ApiName", "MasterLabel"} <= columns.keys():
+        return
+    shape = {
+        "versions": version_table(name),
+        "is_active": 'n."IsActive"' if "IsActive" in columns else "true",
+        "was_active": 'p."IsActive"' if "IsActive" in columns else "true",
+    }
+    rows = con.execute(sql_file(__file__, "values_changed.sql").format(**shape), {"since": since}).fetchall()
+    for kind, before, after, label_before, label_after, is_active in rows:
+        match kind:
+            case "added":
+                yield f"{after!r} is new"
+            case "vanished":
+                yield f"{after!r} is gone"
+            case "renamed" if before != after:
+                yield f"{before!r} is {after!r} now"
+            case "renamed":
+                yield f"{after!r} was shown as {label_before!r} and is shown as {label_after!r} now"
+            case _:
+                yield f"{after!r} is switched {'on' if is_active else 'off'}"
+
+
+def _values_text(changed: Sequence[str]) -> str:
+    if not changed:
+        return "Nobody has."
+    return (
+        f"{'; '.join(changed)}. Conditions, once_per and templates that name a value follow the old spelling: adapt "
+        "the configuration; impact-pipeline plan shows what waits for it."
+    )
 
 
 def _missing_text(name: str, missing: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 import pytest
 
 from impact_pipeline.capture.health import Finding, findings
+from impact_pipeline.simulator.salesforce.values import moment_text
 from impact_pipeline_tests.capture.world import START, WITH_LINES, World
 
 LINES = {"Opportunity": ("OpportunityLineItem", "OpportunityId")}
@@ -10,7 +11,9 @@ LINES = {"Opportunity": ("OpportunityLineItem", "OpportunityId")}
 
 def finding(world: World, check: str, name: str = "Opportunity") -> Finding:
     with world.warehouse.reading() as con:
-        found = list(findings(con, list(WITH_LINES), lines=LINES, quota_share=0.8, now=START))
+        found = list(
+            findings(con, [*WITH_LINES, "OpportunityStage", "LeadStatus"], lines=LINES, quota_share=0.8, now=START)
+        )
     (one,) = [each for each in found if (each.object, each.check) == (name, check)]
     return one
 
@@ -90,3 +93,66 @@ def test_a_cursor_that_runs_back_stops_the_run(salesforce: World) -> None:
         )
 
     assert not finding(salesforce, "cursor_is_honest").passed
+
+
+STAGES = {"OpportunityStage": ("ApiName", "MasterLabel", "IsActive")}
+
+
+def changed_stages(world: World, **fields: object) -> str:
+    """What the check says after one stage was edited in Setup."""
+    table = world.org.table("OpportunityStage")
+    stage = next(row for row in table if row["ApiName"] == "Closed Won")
+    if fields:
+        stamp = moment_text(world.clock.now())
+        table.put(stage | {"SystemModstamp": stamp} | fields)
+    else:
+        table.remove(str(stage["Id"]))
+    world.capture(STAGES, sweep=("OpportunityStage",))
+    told = finding(world, "values_known", "OpportunityStage")
+    assert (told.passed, told.is_grave) == (False, False)
+    return told.text.split(". ")[0]
+
+
+def test_a_stage_that_is_renamed_is_told_with_its_old_and_new_name(salesforce: World) -> None:
+    salesforce.capture(STAGES)
+    assert finding(salesforce, "values_known", "OpportunityStage").passed
+
+    salesforce.org.apply(
+        {"op": "rename_value", "sobject": "Opportunity", "fields": {"StageName": ["Closed Won", "Won"]}}
+    )
+    salesforce.capture(STAGES, sweep=("OpportunityStage",))
+
+    told = finding(salesforce, "values_known", "OpportunityStage")
+    assert not told.passed
+    assert told.text.startswith("'Closed Won' is 'Won' now. ")
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"MasterLabel": "Won"}, "'Closed Won' was shown as 'Closed Won' and is shown as 'Won' now"),
+        ({"IsActive": False}, "'Closed Won' is switched off"),
+        ({}, "'Closed Won' is gone"),
+    ],
+)
+def test_a_stage_that_is_shown_otherwise_switched_off_or_gone_is_told(
+    salesforce: World, fields: dict[str, object], said: str
+) -> None:
+    salesforce.capture(STAGES)
+    salesforce.advance(hours=1)
+
+    assert changed_stages(salesforce, **fields) == said
+
+
+def test_a_new_status_is_told(salesforce: World) -> None:
+    wanted = {"LeadStatus": ("ApiName", "MasterLabel")}
+    salesforce.capture(wanted)
+    salesforce.advance(hours=1)
+    table = salesforce.org.table("LeadStatus")
+    stamp = moment_text(salesforce.clock.now())
+    new = {"Id": "01Qam0000000zzzAAA", "ApiName": "Qualified", "MasterLabel": "Qualified"}
+    table.put(next(iter(table)) | new | {"SystemModstamp": stamp, "CreatedDate": stamp})
+
+    salesforce.capture(wanted)
+
+    assert finding(salesforce, "values_known", "LeadStatus").text.startswith("'Qualified' is new. ")
