@@ -218,7 +218,8 @@ def test_a_deletion_that_is_proven_meanwhile_is_not_undone(salesforce: World) ->
     """What is proven by the log of deletions keeps its stamp, and nothing would tell the deletion once more."""
     ids = settled(salesforce)
     client = salesforce.client()
-    original, done = client.query_pages, []
+    original = client.query_pages
+    done: list[str] = []
 
     def while_reading(soql: str, **about: Any) -> Any:
         pages = list(original(soql, **about))
