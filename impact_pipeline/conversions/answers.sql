@@ -1,5 +1,5 @@
 -- What     decides each pair of change and event: send, hold or skip (corrections come after it)
--- Reads    fact, trigger_answer, standing, mapped, open_pair, carried, changed_identity, conversions.current_decision,
+-- Reads    fact, standing, mapped, open_pair, carried, changed_identity, conversions.current_decision,
 --          current_word
 -- Writes   answer (temporary)
 -- Grain    one row per pair that is new or open; the first line that fits decides
@@ -11,11 +11,11 @@ contender as (
     select f.change_id, f.event,
            row_number() over (
                partition by f.event_key
-               order by t.answer = 'fire' desc, f.event_at, f.change_id) as place
+               order by f.trigger_answer = 'fire' desc, f.event_at, f.change_id) as place
       from fact as f
-      join trigger_answer as t using (change_id, event)
      where f.role <> 'carrier'
-       and (t.answer = 'fire' or (t.reason in ('first_load', 'appeared') and f.has_when and f.condition_holds and f.in_scope))),
+       and (f.trigger_answer = 'fire'
+            or f.trigger_reason in ('first_load', 'appeared') and f.has_when and f.condition_holds and f.in_scope)),
 alias as (
     select distinct f.change_id, f.event
       from (select change_id, event, unnest(alias_keys) as event_key from fact) as f
@@ -28,8 +28,6 @@ considered as (
            g.change_id is not null as is_guarded, g.detail as guard,
            i.detail as identity,
            list_filter(m.issues, lambda x: not (is_released and list_contains($overruled, x.code)))[1] as issue,
-           t.answer as trigger_answer,
-           t.reason as trigger_reason,
            c.place,
            s.stands,
            coalesce(s.entry, 0) + 1 as entry_number,
@@ -40,7 +38,6 @@ considered as (
            coalesce(w.word = 'accept' and w.subject = md5(concat_ws('|', coalesce(entry_order_id, ''),
                coalesce(m.amount::varchar, ''), coalesce(m.CurrencyCode, ''))), false) as is_accepted
       from fact as f
-      join trigger_answer as t using (change_id, event)
       left join mapped as m using (change_id, event)
       left join contender as c using (change_id, event)
       left join standing as s using (change_id, event)

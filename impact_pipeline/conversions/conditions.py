@@ -1,11 +1,12 @@
 """
-Compiles the triggers of one object to one statement: a row of facts per pair of change and event.
+Compiles the triggers of one object: a row of facts per pair of change and event.
 
 A fact is what the data say: does the condition hold, did a watched field differ, when did it happen. What follows from
 the facts is said by triggers.sql and answers.sql, which know no object.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from impact_pipeline.config.expressions import Expression, FieldPath
@@ -20,8 +21,26 @@ from impact_pipeline.warehouse.sql import quote_identifier, quote_literal, sql_f
 # An edit within the first minute is part of creating a record: the stamps of one save and its automation differ a bit.
 EDIT_MARGIN_SECONDS = 60
 Renamed = Mapping[str, Sequence[frozenset[str]]]
+# What the names of the columns of table moment start with.
+NOW, BEFORE, CAUGHT_UP = "now.", "before.", "caught_up."
 # How many cycles a history row may come after the record that it belongs to.
 HISTORY_PATIENCE_CYCLES = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class FactSql:
+    """
+    The statements that tell what the data say of table pair, for the events of one object.
+
+    Args:
+        moment: makes temporary table moment.
+        fact: makes temporary table fact from it, once table renamed is there.
+        plain: appends the decisions of the other pairs, which nothing else follows from.
+    """
+
+    moment: str
+    fact: str
+    plain: str
 
 
 def fact_sql(
@@ -32,10 +51,8 @@ def fact_sql(
     organization_id: str,
     first_load_until: datetime,
     renamed: Renamed | None = None,
-) -> str:
+) -> FactSql:
     """
-    The statement that makes temporary table fact from temporary table pair, for the events of one object.
-
     Args:
         first_load_until: go-live where none is configured.
         renamed: the object's fields whose values were renamed, each with the names that mean one value.
@@ -43,52 +60,73 @@ def fact_sql(
     Raises:
         UnknownPath: an expression names a field that was not captured, or a history is not tracked.
     """
-    name = about.name
     histories = list(dict.fromkeys(h for event in about.events.values() for h in event.histories))
     require_captured(captured, histories)
-    columns = list(captured.types[name])
-    compiler = _Compiler(config, about, captured, organization_id, first_load_until, renamed or {})
-    return sql_file(__file__, "facts.sql").format(
-        moment_columns=_lines(
-            [f"{moment_column(captured, name, histories, f, f'v.{_q(f)}', 'h', 'value')} as {_q(f)}" for f in columns]
+    compiler = _Compiler(config, about, captured, first_load_until, renamed or {})
+    facts = "\nunion all by name\n".join(compiler.facts(event) for event in about.events.values())
+    answered = sql_file(__file__, "triggers.sql").format(facts=facts)
+    table = f"raw.{_q(about.name)}"
+    return FactSql(
+        moment=sql_file(__file__, "moments.sql").format(
+            columns=",\n           ".join(compiler.moment_columns(histories)) or "null",
+            version_table=f"raw.{_q(about.name + '_version')}",
+            history_joins=history_joins(histories) + "\n      " + history_joins(histories, earlier=True),
+            caught_up="".join(f",\n       {_caught_up(number, h)}" for number, h in enumerate(histories)),
+            passed="\n  ".join(_passed(number, h) for number, h in enumerate(histories)),
         ),
-        before_columns=_lines(
-            [
-                f"{moment_column(captured, name, histories, f, f'p.{_q(f)}', 'g', 'old_value')} as {_q(f)}"
-                for f in columns
-            ]
+        fact=sql_file(__file__, "facts.sql").format(
+            answered=answered,
+            organization_id=quote_literal(organization_id),
+            table=table,
+            losers=(
+                f'select "MasterRecordId" as survivor, list("Id") as losers from {table} '
+                'where "MasterRecordId" is not null group by all'
+                if captured.has(about.name, "MasterRecordId")
+                else "select null::varchar as survivor, []::varchar[] as losers where false"
+            ),
         ),
-        version_table=f"raw.{_q(name + '_version')}",
-        history_joins=history_joins(histories),
-        earlier_joins=history_joins(histories, earlier=True),
-        passed=_passed(histories),
-        branches="\nunion all by name\n".join(compiler.branch(event) for event in about.events.values()),
+        plain=sql_file(__file__, "plain.sql").format(answered=answered),
     )
 
 
 class _Compiler:
-    """The facts of one object's events."""
+    """The facts of one object's events, over table moment."""
 
     def __init__(
         self,
         config: Config,
         about: ObjectConfig,
         captured: Captured,
-        organization_id: str,
         first_load_until: datetime,
         renamed: Renamed,
     ) -> None:
         self.pipeline = config.pipeline
         self.about = about
         self.captured = captured
-        self.organization_id = organization_id
         self.first_load_until = first_load_until
         self.renamed = renamed
+        self.asked_now = {"CreatedDate", "LastModifiedDate"}
+        self.asked_before = {"LastModifiedDate"}
 
-    def branch(self, event: EventConfig) -> str:
+    def moment_columns(self, histories: list[HistorySource]) -> list[str]:
+        """The columns of table moment that the facts compiled so far ask for."""
+        name = self.about.name
+        now = self.asked_now | {history.field for history in histories}
+        columns = [
+            f"{moment_column(self.captured, name, histories, f, f'v.{_q(f)}', 'h', 'value')} as {_q(NOW + f)}"
+            for f in sorted(now)
+        ]
+        for field in sorted(self.asked_before):
+            earlier = f"case when c.kind = 'history' then v.{_q(field)} else p.{_q(field)} end"
+            columns.append(
+                f"{moment_column(self.captured, name, histories, field, earlier, 'g', 'old_value')} as {_q(BEFORE + field)}"
+            )
+        return columns
+
+    def facts(self, event: EventConfig) -> str:
         name, declared = self.about.name, event.declared
-        now = Joins(captured=self.captured, object_name=name, root="m", prefix="a")
-        then = Joins(captured=self.captured, object_name=name, root="b", prefix="z")
+        now = Joins(captured=self.captured, object_name=name, root="m", prefix="a", root_prefix=NOW)
+        then = Joins(captured=self.captured, object_name=name, root="m", prefix="z", root_prefix=BEFORE)
 
         def at_moment(path: FieldPath) -> str:
             return (then if path.before else now).column(path.parts, optional=path.optional).sql
@@ -97,26 +135,21 @@ class _Compiler:
             # before.X has no answer one step further back; the value that it was compared with stands in.
             return then.column(path.parts, optional=path.optional).sql
 
-        history_fields = [history.field for history in event.histories]
+        def at_moment_of(field: str) -> str:
+            return now.column((field,)).sql
+
         once = {
             field: text(now.column((field,)), self.pipeline.program.time_zone)
             for field in declared.once_per
             if field != "Id"
         }
-
-        def key_of(pieces: list[str]) -> str:
-            return " || '|' || ".join(
-                [quote_literal(self.organization_id), quote_literal(name), "<id>", quote_literal(event.name)]
-                + [f"coalesce({piece}, '')" for piece in pieces]
-            )
-
-        def renamed_key(renamed: str) -> str:
-            """The key that the event had under another name of a value."""
-            return key_of(["other" if field == renamed else piece for field, piece in once.items()]).replace(
-                "<id>", "m.Id"
-            )
-
-        key = key_of(list(once.values()))
+        # The same event under another name of a value.
+        other_once = [
+            f"list_transform({_other_names(once[field], groups)}, lambda other: "
+            f"{_joined(['other' if each == field else piece for each, piece in once.items()])})"
+            for field, groups in self.renamed.items()
+            if field in once
+        ]
         watched = [field for field in declared.updated if field != "items"]
         rules = [
             f"when {_rule_matches(rule, _condition(rule.when, at_moment))} "
@@ -124,55 +157,47 @@ class _Compiler:
             for rule in event.rules
         ]
         mapped = sorted({path.parts[0] for t in event.conversion.values() for path in paths(t) if not path.first_lead})
-        stage_time = 'm."LastStageChangeDate"' if self.captured.has(name, "LastStageChangeDate") else "null"
-        history_changed = f"list_has_any(m.fields, {_names(history_fields)})"
+        stage_time = at_moment_of("LastStageChangeDate") if self.captured.has(name, "LastStageChangeDate") else "null"
+        history_changed = _differs([history.field for history in event.histories])
+        margin = f"interval {EDIT_MARGIN_SECONDS} second"
         values = {
             "in_scope": _condition(self.about.scope, at_moment),
             "was_in_scope": _condition(self.about.scope, one_step_back),
             "condition_holds": _condition(event.when, at_moment),
             "held_before": _condition(event.when, one_step_back),
             "has_when": _bool(event.when is not None),
-            "watched": f"list_has_any(m.fields, {_names(watched)})",
-            "watched_fields": f"list_intersect(m.fields, {_names(watched)})",
+            "watched": _differs(watched),
+            "watched_fields": _names(watched),
             "by_history": _bool(bool(event.histories)),
             "history_field_changed": history_changed,
-            "history_caught_up": " and ".join(_caught_up(history) for history in event.histories) or "false",
+            "history_caught_up": " and ".join(f"m.{_q(CAUGHT_UP + history.field)}" for history in event.histories)
+            or "false",
             "history_patience": str(HISTORY_PATIENCE_CYCLES),
             "is_first_passage": "m.kind = 'history' and m.previous_history_id is null and "
             + _bool(any(history.old_value is None for history in event.histories)),
             "created_on": _bool(declared.created),
             "updated_on": _bool(bool(declared.updated)),
-            "edited_before_seen": f'm."LastModifiedDate" >= m."CreatedDate" + interval {EDIT_MARGIN_SECONDS} second',
+            "edited_before_seen": f"{at_moment_of('LastModifiedDate')} >= {at_moment_of('CreatedDate')} + {margin}",
             "consents": _condition(self.about.consent, at_moment),
             "event_at": f"case when m.kind = 'updated' and {history_changed} "
             f"then coalesce({stage_time}, m.occurred_at) else m.occurred_at end",
-            "created_date": 'm."CreatedDate"',
-            "event_key": f"md5({key.replace('<id>', 'm.Id')})",
-            "alias_keys": f"list_transform(coalesce(l.losers, []), lambda loser: md5({key.replace('<id>', 'loser')}))"
-            + "".join(
-                f" || list_transform({_other_names(once[field], groups)}, lambda other: md5({renamed_key(field)}))"
-                for field, groups in self.renamed.items()
-                if field in once
-            ),
+            "created_date": at_moment_of("CreatedDate"),
+            "once": _joined(list(once.values())),
+            "other_once": " || ".join(other_once) or "[]::varchar[]",
             "rule": f"case {' '.join(rules)} end" if rules else 'null::struct("do" varchar, code varchar)',
-            "touches_mapping": f"list_has_any(m.fields, {_names(mapped)})",
+            "touches_mapping": _differs(mapped),
             "re_entry": quote_literal(declared.re_entry),
             "go_live_at": _instant(self.pipeline.go_live_at),
             "go_live": _instant(self.pipeline.go_live_at or self.first_load_until),
             "hold_expires": _interval(self.pipeline.hold_expires),
             "max_event_age": _interval(self.pipeline.max_event_age),
         }
+        self.asked_now |= now.fields
+        self.asked_before |= then.fields
         return sql_file(__file__, "facts_of_event.sql").format(
             object=quote_literal(name),
             event=quote_literal(event.name),
-            table=f"raw.{_q(name)}",
             values=_lines([f"{sql} as {column}" for column, sql in values.items()]),
-            losers=(
-                f'select "MasterRecordId" as survivor, list("Id") as losers from raw.{_q(name)} '
-                'where "MasterRecordId" is not null group by all'
-                if self.captured.has(name, "MasterRecordId")
-                else "select null::varchar as survivor, []::varchar[] as losers where false"
-            ),
             joins="\n  ".join([*now.sql, *then.sql]),
         )
 
@@ -199,7 +224,7 @@ def _rule_matches(rule: RuleConfig, when: str) -> str:
         parts.append("m.kind <> 'deleted'")
     if rule.changed:
         fields = [f for f in rule.changed if f != "items"]
-        asked = [f"list_has_any(m.fields, {_names(fields)})"] if fields else []
+        asked = [_differs(fields)] if fields else []
         if "items" in rule.changed:
             asked.append("m.kind = 'items'")
         parts.append("(" + " or ".join(asked) + ")")
@@ -208,27 +233,33 @@ def _rule_matches(rule: RuleConfig, when: str) -> str:
     return " and ".join(parts)
 
 
-def _passed(histories: list[HistorySource]) -> str:
-    parts = [
-        f"select {_q(source.parent)} as id, {quote_literal(source.field)} as field, "
-        f'{_q(source.value)}::varchar as value, "CreatedDate" as passed_at from raw.{_q(source.object)} '
-        f"where {_q(source.parent)} in (select Id from moment)"
-        + (f' and "Field" = {quote_literal(source.field)}' if source.old_value else "")
-        for source in histories
-    ]
-    nothing = (
-        "select null::varchar as id, null::varchar as field, null::varchar as value, null::timestamptz as passed_at "
-        "where false"
+def _passed(number: int, history: HistorySource) -> str:
+    """The join of what the history tells already: when each value of the record was entered last."""
+    return sql_file(__file__, "passed.sql").format(
+        table=f"raw.{_q(history.object)}",
+        parent=_q(history.parent),
+        value=_q(history.value),
+        only=f'"Field" = {quote_literal(history.field)}' if history.old_value else "true",
+        field=quote_literal(history.field),
+        column=_q(NOW + history.field),
+        alias=f"l{number}",
     )
-    return "\n    union all ".join(parts or [nothing])
 
 
-def _caught_up(history: HistorySource) -> str:
-    field = quote_literal(history.field)
+def _caught_up(number: int, history: HistorySource) -> str:
+    since = f"coalesce(s.{_q(BEFORE + 'LastModifiedDate')}, '-infinity'::timestamptz)"
+    return f"coalesce(l{number}.passed_at >= {since}, false) as {_q(CAUGHT_UP + history.field)}"
+
+
+def _joined(pieces: list[str]) -> str:
+    """SQL of what tells one event of a record from another."""
+    return " || ".join(f"'|' || coalesce({piece}, '')" for piece in pieces) or "''"
+
+
+def _differs(fields: list[str]) -> str:
+    """Whether any of the fields is among those that the change names; list_has_any is several times slower."""
     return (
-        f"exists (select 1 from passed as s where s.id = m.Id and s.field = {field} "
-        f"and s.value = m.{_q(history.field)}::varchar "
-        "and s.passed_at >= coalesce(b.\"LastModifiedDate\", '-infinity'::timestamptz))"
+        "(" + " or ".join(f"list_contains(m.fields, {quote_literal(f)})" for f in fields) + ")" if fields else "false"
     )
 
 

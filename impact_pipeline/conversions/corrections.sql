@@ -1,5 +1,5 @@
 -- What     decides for changes that did not send what they mean for an event that was reported before
--- Reads    fact, trigger_answer, answer, mapped, mapped_item, open_pair, carried, conversions.conversion, item, wanted,
+-- Reads    fact, answer, mapped, mapped_item, open_pair, carried, conversions.conversion, item, wanted,
 --          word, current_word, outbox.request, audit.current_action
 -- Writes   correction (temporary)
 -- Grain    one row per pair whose answer becomes correct, hold or skip because of a reported event
@@ -17,13 +17,12 @@ asking as (
            w.word, w.subject, g.change_id is not null as is_guarded, g.detail as guard
       from answer as a
       join fact as f using (change_id, event)
-      join trigger_answer as t using (change_id, event)
       left join conversions.word as r on r.word = 'reverse' and r.change_id = a.change_id and r.event = a.event
       left join conversions.current_word as w on w.change_id = a.change_id and w.event = a.event
       left join open_pair as g
         on g.change_id = a.change_id and g.event = a.event and g.reason = 'mass_change'
      where (a.decision = 'skip'
-            or (a.decision = 'hold' and t.answer <> 'fire'
+            or (a.decision = 'hold' and f.trigger_answer <> 'fire'
                 and a.reason in ('correction_impossible', 'correction_currency', 'flapping', 'amount_not_positive')))
        and f.kind not in ('baseline', 'appeared', 'history', 'merged', 'undeleted')),
 carried as (

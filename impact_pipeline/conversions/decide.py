@@ -1,7 +1,7 @@
 """
 changes.* → conversions.*: what becomes of each change for each event, set-based, one object after the other.
 
-    open_pair, carried, pair → fact → trigger_answer → need → line, mapped → standing → answer, correction
+    open_pair, carried, pair → moment → fact → need → line, mapped → standing → answer, correction
          → decision, conversion, item, wanted
 
 When all objects have been answered, the guards look at the call as a whole.
@@ -23,12 +23,12 @@ from impact_pipeline.config.load import Config, ObjectConfig
 from impact_pipeline.config.parameters import catalogue
 from impact_pipeline.config.types import type_problems
 from impact_pipeline.conversions import guards
-from impact_pipeline.conversions.conditions import fact_sql
+from impact_pipeline.conversions.facts import find_facts
 from impact_pipeline.conversions.identities import mark_changed_identities
 from impact_pipeline.conversions.lines import item_parameters, line_sql
 from impact_pipeline.conversions.mapping import mapped_sql, order_parameters
 from impact_pipeline.conversions.relations import Captured, captured
-from impact_pipeline.conversions.renames import list_renames, mark_renamed, names_of_one_value
+from impact_pipeline.conversions.renames import list_renames
 from impact_pipeline.conversions.words import OVERRULED
 from impact_pipeline.warehouse.sql import add_columns, quote_identifier, quote_literal, sql_file
 
@@ -117,17 +117,21 @@ class _Step:
         self._execute("pairs.sql", object=self.about.name, events=events, correctable=correctable)
         if _count(self.con, "pair") == 0:
             return
-        facts = fact_sql(
+        decided: dict[str, Any] = {
+            "config_hash": self.config.hash,
+            "cycle_id": cycle_id,
+            "run_id": run_id,
+            "now": self.now,
+        }
+        plain = find_facts(
+            self.con,
             self.config,
             self.about,
             self.captured,
             organization_id=organization_id,
             first_load_until=self._first_load_until(),
-            renamed=names_of_one_value(self.con, self.about.name),
         )
-        self.con.execute(facts)
-        mark_renamed(self.con, self.about.name)
-        self._execute("triggers.sql")
+        self.con.execute(plain, decided)
         self._execute("need.sql")
         self.con.execute(line_sql(self.config, self.about, self.captured) or sql_file(__file__, "no_lines.sql"))
         self.con.execute(mapped_sql(self.config, self.about, self.captured, campaign_id=campaign_id, now=self.now))
@@ -135,11 +139,11 @@ class _Step:
         self._execute("standing.sql")
         self._execute("answers.sql", now=self.now, overruled=list(OVERRULED))
         self._execute("corrections.sql", now=self.now, account_currency=self.config.pipeline.program.currency)
-        self._write(cycle_id, run_id)
-
-    def _write(self, cycle_id: str, run_id: str) -> None:
         self._execute("apply_corrections.sql")
-        self._execute("record.sql", config_hash=self.config.hash, cycle_id=cycle_id, run_id=run_id, now=self.now)
+        self._execute("record.sql", **decided)
+        self._write()
+
+    def _write(self) -> None:
         self._write_conversions()
         self._execute("pins.sql", now=self.now)
         self._execute("guards_keep_wanted.sql")

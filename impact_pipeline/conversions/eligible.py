@@ -9,11 +9,11 @@ from typing import Any
 import duckdb
 
 from impact_pipeline.config.load import Config, ObjectConfig
-from impact_pipeline.conversions.conditions import fact_sql
+from impact_pipeline.conversions.facts import find_facts
 from impact_pipeline.conversions.lines import line_sql
 from impact_pipeline.conversions.mapping import mapped_sql
 from impact_pipeline.conversions.relations import Captured, captured
-from impact_pipeline.conversions.renames import list_renames, names_of_one_value
+from impact_pipeline.conversions.renames import list_renames
 from impact_pipeline.warehouse.sql import quote_identifier, sql_file
 
 
@@ -49,10 +49,7 @@ def _map(
     """Fill table mapped with the eligible records of one object."""
     pairs = sql_file(__file__, "eligible_pairs.sql").format(table=f"raw.{quote_identifier(about.name)}")
     con.execute(pairs, {"object": about.name, "events": events})
-    renamed = names_of_one_value(con, about.name)
-    con.execute(
-        fact_sql(config, about, described, organization_id=organization_id, first_load_until=now, renamed=renamed)
-    )
+    find_facts(con, config, about, described, organization_id=organization_id, first_load_until=now)
     con.execute(sql_file(__file__, "eligible_need.sql"))
     con.execute(line_sql(config, about, described) or sql_file(__file__, "no_lines.sql"))
     con.execute(mapped_sql(config, about, described, campaign_id=campaign_id, now=now))

@@ -1,33 +1,17 @@
--- What     says of each pair of change and event what the data tell: conditions, watched fields, times, identity
--- Reads    pair, changes.change, raw.*, audit.extraction
+-- What     keeps of each pair that something may follow from what the data and its trigger tell
+-- Reads    pair, moment, renamed, {table}
 -- Writes   fact (temporary)
--- Grain    one row per pair
+-- Grain    one row per pair; those that are skipped and never carried anything are left out
 create or replace temp table fact as
-with
-cycle as (
-    select cycle_id, row_number() over (order by cycle_id) as number
-      from (select distinct cycle_id from audit.extraction)),
-newest_cycle as (
-    select max(number) as number from cycle),
-of_change as (
-    select distinct change_id from pair),
-moment as (
-    select c.change_id, c.Id, c.kind, c.fields, c.occurred_at, c.detected_at, c.previous_history_id,
-           coalesce((select number from newest_cycle) - y.number, 0) as cycles_since,
-           {moment_columns}
-      from of_change as q
-      join changes.change as c using (change_id)
-      join {version_table} as v on v."_version_id" = c.version_id
-      left join cycle as y on y.cycle_id = c.cycle_id
-      {history_joins}),
-before as (
-    select c.change_id,
-           {before_columns}
-      from of_change as q
-      join changes.change as c using (change_id)
-      join {version_table} as p on p."_version_id" = case when c.kind = 'history' then c.version_id
-                                                          else c.previous_version_id end
-      {earlier_joins}),
-passed as (
-    {passed})
-{branches}
+select f.* exclude (fields, cycles_since, is_carried, once, other_once),
+       coalesce(n."_is_deleted", false) as is_deleted,
+       md5({organization_id} || '|' || f.object || '|' || f.Id || '|' || f.event || f.once) as event_key,
+       list_transform(coalesce(l.losers, []), lambda loser:
+                      md5({organization_id} || '|' || f.object || '|' || loser || '|' || f.event || f.once))
+           || list_transform(f.other_once, lambda other:
+                             md5({organization_id} || '|' || f.object || '|' || f.Id || '|' || f.event || other))
+           as alias_keys
+  from ({answered}) as f
+  left join {table} as n on n."Id" = f.Id
+  left join ({losers}) as l on l.survivor = f.Id
+ where f.is_weighed

@@ -1,10 +1,7 @@
-select q.change_id, q.event, q.role, {object} as object, m.Id, m.kind, m.detected_at, m.cycles_since,
-           coalesce(n."_is_deleted", false) as is_deleted,
-           {values}
+select q.change_id, q.event, q.role, q.is_carried, {object} as object, m.Id, m.kind, m.fields, m.detected_at,
+       m.version_id, m.history_id, m.cycles_since,
+       {values}
   from pair as q
   join moment as m using (change_id)
-  left join before as b using (change_id)
-  left join {table} as n on n."Id" = m.Id
-  left join ({losers}) as l on l.survivor = m.Id
   {joins}
  where q.event = {event}

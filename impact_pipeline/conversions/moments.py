@@ -2,7 +2,7 @@
 
 from impact_pipeline.config.history import HistorySource
 from impact_pipeline.conversions.relations import Captured, UnknownPath
-from impact_pipeline.warehouse.sql import quote_identifier
+from impact_pipeline.warehouse.sql import quote_identifier, sql_file
 
 
 def moment_column(
@@ -18,7 +18,7 @@ def moment_column(
     SQL of a field: `plain`, unless a history row is joined that holds it.
 
     Args:
-        alias: prefix of the joined history rows, numbered as `histories`.
+        alias: prefix of the joined history rows, numbered as `histories`; those of the change itself have h.
         side: value (what was entered) or old_value (what was left); both are columns of a field history's row.
     """
     whens = []
@@ -29,7 +29,7 @@ def moment_column(
                 whens.append(f'when {row}."Id" is not null then {row}.{quote_identifier(field)}')
                 if side == "old_value":
                     # Before the first row of a history there was nothing.
-                    whens.append(f'when e{number}."Id" is not null then null')
+                    whens.append(f'when h{number}."Id" is not null then null')
         elif field == source.field:
             column = source.value if side == "value" else source.old_value
             # The values of all fields are texts there.
@@ -40,24 +40,35 @@ def moment_column(
 
 def history_joins(histories: list[HistorySource], *, earlier: bool = False) -> str:
     """
-    Joins of the history rows h0, h1 ... that a change `c` tells of; or of the rows before them as g0, g1 ..., and with
-    them of those that it tells of as e0, e1 ....
+    Joins of the history rows h0, h1 ... that a change `c` tells of, or g0, g1 ... of the rows before them, from the
+    tables that passage_sql makes.
 
     A row of a field history holds both values, so there the row before is the row itself.
     """
     lines = []
     for number, source in enumerate(histories):
-        table = f"raw.{quote_identifier(source.object)}"
+        table = _rows(source)
         if earlier:
             row = "c.previous_history_id" if source.old_value is None else "c.history_id"
             lines.append(f'left join {table} as g{number} on g{number}."Id" = {row}')
-            if source.old_value is None:
-                lines.append(f'left join {table} as e{number} on e{number}."Id" = c.history_id')
         else:
             # A field history object holds the rows of all fields, told apart by their name.
             same = "" if source.old_value is None else f" and h{number}.\"Field\" = '{source.field}'"
             lines.append(f'left join {table} as h{number} on h{number}."Id" = c.history_id{same}')
     return "\n      ".join(lines)
+
+
+def passage_sql(histories: list[HistorySource]) -> list[str]:
+    """The statements that make a temporary table of each history object: the rows that table pair_change names."""
+    one_of_each = {source.object: source for source in histories}.values()
+    return [
+        sql_file(__file__, "passages.sql").format(rows=_rows(source), table=f"raw.{quote_identifier(source.object)}")
+        for source in one_of_each
+    ]
+
+
+def _rows(source: HistorySource) -> str:
+    return quote_identifier(f"pair_{source.object}")
 
 
 def require_captured(captured: Captured, histories: list[HistorySource]) -> None:

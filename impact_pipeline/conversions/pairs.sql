@@ -2,7 +2,7 @@
 -- Reads    changes.change, open_pair, carried, conversions.cursor, conversions.word
 -- Writes   pair (temporary)
 -- Grain    one row per pair; role = new (never answered), open (as in open_pair) or carrier (reported, on a record that
---          changed: what a correction is weighed against)
+--          changed: what a correction is weighed against); is_carried: the record carries the event already
 -- Binds    $object varchar, $events varchar[], $correctable varchar[]
 create or replace temp table pair as
 with
@@ -11,13 +11,17 @@ fresh as (
       from changes.change
      where object = $object
        and change_id > coalesce((select change_id from conversions.cursor where object = $object), 0))
-select change_id, unnest($events) as event, 'new' as role
-  from fresh
+select f.change_id, f.event, 'new' as role,
+       c.Id is not null as is_carried
+  from (select change_id, Id, unnest($events) as event from fresh) as f
+  left join (select distinct Id, event
+               from carried
+              where decision in ('send', 'hold')) as c using (Id, event)
 union all
-select change_id, event, 'open'
+select change_id, event, 'open', true
   from open_pair
 union all
-select change_id, event, 'carrier'
+select change_id, event, 'carrier', true
   from carried
  where decision = 'send'
    and (list_contains($correctable, event)

@@ -83,13 +83,17 @@ class Joins:
 
     Args:
         root: alias of the relation that paths start from, whose columns are those of `object_name`.
+        root_prefix: what the names of its columns start with.
+        fields: those of its columns that were asked for so far, without the prefix.
     """
 
     captured: Captured
     object_name: str
     root: str
     prefix: str = "r"
+    root_prefix: str = ""
     sql: list[str] = field(default_factory=list)
+    fields: set[str] = field(default_factory=set)
     _known: dict[tuple[str, ...], tuple[str, str]] = field(default_factory=dict)
 
     def column(self, path: tuple[str, ...], *, optional: bool = False) -> Typed:
@@ -113,7 +117,13 @@ class Joins:
             if optional:
                 return Typed(sql="null::varchar", type="VARCHAR")
             raise
-        return Typed(sql=f"{alias}.{quote_identifier(path[-1])}", type=self.captured.types[object_name][path[-1]])
+        return Typed(sql=self._named(alias, path[-1]), type=self.captured.types[object_name][path[-1]])
+
+    def _named(self, alias: str, field_name: str) -> str:
+        if alias != self.root:
+            return f"{alias}.{quote_identifier(field_name)}"
+        self.fields.add(field_name)
+        return f"{alias}.{quote_identifier(self.root_prefix + field_name)}"
 
     def _follow(self, relationships: tuple[str, ...]) -> tuple[str, str]:
         if not relationships:
@@ -128,8 +138,7 @@ class Joins:
                 raise UnknownPath(f"{target}, to which {object_name}.{relationships[-1]} leads, was not captured")
             own = f"{self.prefix}{len(self._known) + 1}"
             self.sql.append(
-                f"left join raw.{quote_identifier(target)} as {own} "
-                f'on {own}."Id" = {alias}.{quote_identifier(field_name)}'
+                f'left join raw.{quote_identifier(target)} as {own} on {own}."Id" = {self._named(alias, field_name)}'
             )
             self._known[relationships] = (own, target)
         return self._known[relationships]
