@@ -24,12 +24,10 @@ class Thing:
     byte_count: int = 1
 
 
-def a_job(name: str, count: int, then: BaseException | None = None) -> Callable[[], Generator[Thing]]:
+def a_job(name: str, count: int) -> Callable[[], Generator[Thing]]:
     def things() -> Generator[Thing]:
         for number in range(count):
             yield Thing(name, number)
-        if then is not None:
-            raise then
 
     return things
 
@@ -56,22 +54,28 @@ def test_pieces_that_come_within_a_moment_are_committed_together() -> None:
 
 def test_what_came_before_an_error_is_committed_and_the_others_stop() -> None:
     committed: list[Thing] = []
-    endless = threading.Event()
+    began, ended = threading.Event(), threading.Event()
+
+    def fails() -> Generator[Thing]:
+        yield from a_job("a", 3)()
+        assert began.wait(10)
+        raise ValueError("wrong")
 
     def others() -> Generator[Thing]:
         number = 0
+        began.set()
         try:
             while True:
                 yield Thing("others", number)
                 number += 1
         finally:
-            endless.set()
+            ended.set()
 
     with pytest.raises(ValueError, match="wrong"):
-        Crew(readers=2, gather_seconds=0.0).work([a_job("a", 3, ValueError("wrong")), others], committed.extend)
+        Crew(readers=2, gather_seconds=0.0).work([fails, others], committed.extend)
 
     assert [thing.number for thing in committed if thing.job == "a"] == [0, 1, 2]
-    assert endless.is_set()
+    assert ended.is_set()
 
 
 def test_a_commit_that_fails_stops_all_readers() -> None:
