@@ -3,7 +3,7 @@
 import pytest
 
 from impact_pipeline.capture.health import Finding, findings
-from impact_pipeline.simulator.salesforce.values import moment_text
+from impact_pipeline.simulator.salesforce.values import Value, moment_text
 from impact_pipeline_tests.capture.world import START, WITH_LINES, World
 
 LINES = {"Opportunity": ("OpportunityLineItem", "OpportunityId")}
@@ -98,7 +98,7 @@ def test_a_cursor_that_runs_back_stops_the_run(salesforce: World) -> None:
 STAGES = {"OpportunityStage": ("ApiName", "MasterLabel", "IsActive")}
 
 
-def changed_stages(world: World, **fields: str | bool) -> str:
+def changed_stages(world: World, **fields: Value) -> str:
     """What the check says after one stage was edited in Setup."""
     table = world.org.table("OpportunityStage")
     stage = next(row for row in table if row["ApiName"] == "Closed Won")
@@ -136,7 +136,7 @@ def test_a_stage_that_is_renamed_is_told_with_its_old_and_new_name(salesforce: W
     ],
 )
 def test_a_stage_that_is_shown_otherwise_switched_off_or_gone_is_told(
-    salesforce: World, fields: dict[str, str | bool], said: str
+    salesforce: World, fields: dict[str, Value], said: str
 ) -> None:
     salesforce.capture(STAGES)
     salesforce.advance(hours=1)
