@@ -88,9 +88,7 @@ def find_changes(
 def difference_sql(name: str, columns: list[str]) -> str:
     """The statement that compares the new versions of object `name`, whose captured fields are `columns`."""
     compared = [field for field in columns if field not in SYSTEM_FIELDS and not field.startswith("_")]
-    common = _list(
-        [f"coalesce(n.forms['{f}'] = p.forms['{f}'], false) as {_q('c_' + f)}" for f in compared]
-    )
+    common = _list([f"coalesce(n.forms['{f}'] = p.forms['{f}'], false) as {_q('c_' + f)}" for f in compared])
     differs = {f: f"(c.{_q('c_' + f)} and n.{_q(f)} is distinct from p.{_q(f)})" for f in compared}
     structs = _list(
         [

@@ -118,9 +118,8 @@ class _Compiler:
         ]
         for field in sorted(self.asked_before):
             earlier = f"case when c.kind = 'history' then v.{_q(field)} else p.{_q(field)} end"
-            columns.append(
-                f"{moment_column(self.captured, name, histories, field, earlier, 'g', 'old_value')} as {_q(BEFORE + field)}"
-            )
+            old = moment_column(self.captured, name, histories, field, earlier, "g", "old_value")
+            columns.append(f"{old} as {_q(BEFORE + field)}")
         return columns
 
     def facts(self, event: EventConfig) -> str:
