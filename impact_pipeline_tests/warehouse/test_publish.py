@@ -73,6 +73,7 @@ def test_everything_but_raw_is_there_under_its_own_name(filled: Warehouse) -> No
         assert con.execute("select lane from outbox.lease order by lane").fetchall() == [
             ("capture",),
             ("confirm",),
+            ("reread",),
             ("submit",),
         ]
     assert published == there | {"warehouse.published"}
@@ -202,7 +203,7 @@ publish.publish(Warehouse(path=path), now=datetime.datetime.now(datetime.timezon
     assert len(left) > 2
 
     with duckdb.connect(str(readers_path(warehouse.path)), read_only=True) as con:
-        assert one(con, "select count(*) from outbox.lease") == 3
+        assert one(con, "select count(*) from outbox.lease") == 4
     publish(warehouse, now=NOW)
     assert names(warehouse.path.parent) == ["impact_pipeline.duckdb", "readers.duckdb"]
 
