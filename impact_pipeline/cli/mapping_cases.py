@@ -3,7 +3,7 @@ A user's own cases of a mapping: YAML files in the folder `tests` of a configura
 """
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -67,16 +67,39 @@ def read_cases(config: Config) -> tuple[list[NamedCase], InventedOrg]:
     return cases, org
 
 
-def outcomes(config: Config, org: InventedOrg, one: NamedCase) -> dict[str, Outcome]:
+def outcomes(config: Config, org: InventedOrg, cases: Sequence[NamedCase]) -> list[dict[str, Outcome]]:
     """
-    Event → what becomes of the case's record; of several changes of it the one that weighs most.
+    For each case: event → what becomes of its record; of several changes of it the one that weighs most.
 
     Raises:
         UnknownPath, ConfigError: the configuration asks for what the invented org doesn't have either.
     """
-    case, times = one.case, _Times(at=one.case.at, since=one.case.at - _EARLIER)
-    rows = _Rows(org=org, times=times)
+    numbers = itertools.count(1)
+    made = [_rows_of(config, org, one, numbers) for one in cases]
+    found: dict[int, dict[str, Outcome]] = {}
+    for together in _batches(made):
+        first = made[together[0]]
+        known, news = (
+            _joined([made[place].known for place in together]),
+            _joined([made[place].news for place in together]),
+        )
+        times = first.times
+        answers = try_out(
+            config, org.describe, known=known, news=news, since=times.since, at=times.at, now=times.decided_at
+        )
+        for place in together:
+            mine = [it for it in answers if made[place].is_about(it)]
+            mine.sort(key=lambda it: (_WEIGHTS[it.decision], it.reason != "history_decides"))
+            found[place] = {it.event: it for it in mine}
+    return [found[place] for place in range(len(cases))]
+
+
+def _rows_of(config: Config, org: InventedOrg, one: NamedCase, numbers: Iterator[int]) -> "_Rows":
+    case = one.case
+    times = _Times(at=case.at, since=case.at - _EARLIER, decided_at=case.at + case.decided_after)
+    rows = _Rows(org=org, times=times, object=one.object, numbers=numbers)
     record = rows.add(one.object, case.record, is_new=True, is_known=case.before is not None)
+    rows.record_id = str(record["Id"])
     earlier: Row | None = None
     if case.before is not None:
         earlier = record | dict.fromkeys(("LastModifiedDate", "SystemModstamp"), times.earlier)
@@ -91,17 +114,29 @@ def outcomes(config: Config, org: InventedOrg, one: NamedCase) -> dict[str, Outc
         rows.add("Lead", {"IsConverted": True, f"Converted{one.object}Id": record["Id"], **case.first_lead})
     for history in dict.fromkeys(h for event in config.objects[one.object].events.values() for h in event.histories):
         rows.tell(history, record, earlier)
-    found = try_out(
-        config,
-        org.describe,
-        known=rows.known,
-        news=rows.news,
-        since=times.since,
-        at=times.at,
-        now=case.at + case.decided_after,
-    )
-    mine = [it for it in found if it.object == one.object and it.Id[:15] == str(record["Id"])[:15]]
-    return {it.event: it for it in sorted(mine, key=lambda it: (_WEIGHTS[it.decision], it.reason != "history_decides"))}
+    return rows
+
+
+def _batches(made: Sequence["_Rows"]) -> list[list[int]]:
+    """Places of cases that can be tried together: at the same times, and no record of one is another's."""
+    batches: list[tuple[_Times, set[tuple[str, str]], list[int]]] = []
+    for place, rows in enumerate(made):
+        ids = rows.ids()
+        fitting = next((batch for batch in batches if batch[0] == rows.times and not batch[1] & ids), None)
+        if fitting is None:
+            batches.append((rows.times, ids, [place]))
+        else:
+            fitting[1].update(ids)
+            fitting[2].append(place)
+    return [places for _, _, places in batches]
+
+
+def _joined(parts: Sequence[Mapping[str, list[Row]]]) -> dict[str, list[Row]]:
+    joined: dict[str, list[Row]] = {}
+    for part in parts:
+        for object_name, rows in part.items():
+            joined.setdefault(object_name, []).extend(rows)
+    return joined
 
 
 def _learn(config: Config, org: InventedOrg, one: NamedCase) -> list[Problem]:
@@ -124,10 +159,11 @@ def _learn(config: Config, org: InventedOrg, one: NamedCase) -> list[Problem]:
 
 @dataclass(frozen=True, kw_only=True)
 class _Times:
-    """When the record was made or changed, and when the first load was."""
+    """When the record was made or changed, when the first load was, and when it is decided."""
 
     at: datetime
     since: datetime
+    decided_at: datetime
 
     @property
     def moment(self) -> str:
@@ -140,13 +176,29 @@ class _Times:
 
 @dataclass(kw_only=True)
 class _Rows:
-    """The rows of one case, by object: what the first load finds, and what the cycle after it does."""
+    """
+    The rows of one case, by object: what the first load finds, and what the cycle after it does.
+
+    Args:
+        object, record_id: what the case is about.
+        numbers: of the Ids that no case gives.
+    """
 
     org: InventedOrg
     times: _Times
+    object: str
+    numbers: Iterator[int]
+    record_id: str = ""
     known: dict[str, list[Row]] = field(default_factory=dict)
     news: dict[str, list[Row]] = field(default_factory=dict)
-    _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+
+    def ids(self) -> set[tuple[str, str]]:
+        """Object and Id of every record, of 15 characters."""
+        both = (self.known, self.news)
+        return {(name, str(row["Id"])[:15]) for part in both for name, rows in part.items() for row in rows}
+
+    def is_about(self, outcome: Outcome) -> bool:
+        return outcome.object == self.object and outcome.Id[:15] == self.record_id[:15]
 
     def add(self, object_name: str, fields: Mapping[str, Any], *, is_new: bool = False, is_known: bool = True) -> Row:
         """
@@ -157,7 +209,7 @@ class _Rows:
             is_known: made before the first load.
         """
         kind = self.org.type_named(object_name)
-        made: Row = {"Id": f"{kind.key_prefix or 'a00'}{next(self._numbers):012}"}
+        made: Row = {"Id": f"{kind.key_prefix or 'a00'}{next(self.numbers):012}"}
         made |= {name: "false" for name, one in kind.fields.items() if one.type == "boolean"}
         made |= {"CreatedDate": self.times.earlier if is_known else self.times.moment}
         made |= dict.fromkeys(("LastModifiedDate", "SystemModstamp"), self.times.moment)

@@ -41,7 +41,8 @@ def command(folder: Path | None, wants_json: bool) -> None:
     """
     config = load_config(folder or env.config_folder(os.environ))
     cases, org = read_cases(config)
-    results = [(one, found, differences(one, found)) for one in cases for found in (outcomes(config, org, one),)]
+    found = outcomes(config, org, cases)
+    results = [(one, answers, differences(one, answers)) for one, answers in zip(cases, found, strict=True)]
     failed = sum(bool(differing) for _, _, differing in results)
     if wants_json:
         click.echo(as_json({"passed": len(results) - failed, "failed": failed, "cases": _documents(results)}))

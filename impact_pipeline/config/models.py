@@ -237,6 +237,10 @@ class Event(_Model):
     sending: Switch = Field(default="on", description="on, shadow (decide, do not send) or off.")
     conversion: dict[str, TemplateSource] = Field(description="impact.com's parameters, each with its template.")
     items: Items | None = Field(default=None, description="The lines of a sale.")
+    large_amount: Literal["hold", "item"] = Field(
+        default="hold",
+        description="hold or item: order money above 999,999.99 is held, or told as one item, which may be larger.",
+    )
     after: tuple[After, ...] = Field(default=(), description="What later changes ask for; the first that fits counts.")
     deviations: dict[str, str] = Field(
         default={},

@@ -21,6 +21,7 @@ class Parameter:
         kind: string, integer, decimal, money, datetime, boolean, currency or hash.
         role: identifier, code, free_text, personal, personal_identifier, money, number, time or flag.
         position: place in the body.
+        column: its column in our tables.
         max_length: in characters.
         digits: digits before the point.
         is_key: an attribution key.
@@ -34,6 +35,7 @@ class Parameter:
     kind: str
     role: str
     position: int
+    column: str
     max_length: int | None = None
     digits: int | None = None
     required: bool = False
@@ -73,6 +75,7 @@ class Catalogue:
         by_name: all of them, in the order of the body.
         aliases: other name → name.
         order_money: money of the whole order, which excludes items.
+        without_decimals: currencies whose amounts are whole numbers.
         codes: what to do (reverse, modify) → impact.com's own codes for it.
     """
 
@@ -81,6 +84,7 @@ class Catalogue:
     exclusions: tuple[Exclusion, ...]
     companions: tuple[Companion, ...]
     order_money: tuple[str, ...]
+    without_decimals: tuple[str, ...]
     codes: Mapping[str, tuple[str, ...]]
 
     def of_order(self) -> list[Parameter]:
@@ -105,6 +109,7 @@ def catalogue() -> Catalogue:
                     kind=about["kind"],
                     role=about["role"],
                     position=len(by_name) + 1,
+                    column=about.get("column", name),
                     max_length=about.get("max"),
                     digits=about.get("digits"),
                     required=about.get("required", False),
@@ -124,6 +129,7 @@ def catalogue() -> Catalogue:
             for entry in raw["only_with"]
         ),
         order_money=tuple(raw["order_money"]),
+        without_decimals=tuple(raw["without_decimals"]),
         codes={do: tuple(codes) for do, codes in raw["codes"].items()},
     )
 

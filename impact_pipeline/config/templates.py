@@ -11,7 +11,10 @@ from decimal import Decimal
 
 from impact_pipeline.config.expressions import Expression, ExpressionError, FieldPath
 
-FILTERS = ("code", "date", "map", "sha1_email", "lower", "upper", "trim")
+FILTERS = ("code", "date", "map", "sha1_email", "short", "lower", "upper", "trim")
+# Hexadecimal digits of SHA-256 at the end of a shortened value, and the lengths that a value can be shortened to.
+SHORT_HASH = 12
+_SHORTEST, _LONGEST = 20, 64
 SPECIALS = ("_event_at", "_currency", "_detected_at")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
 _PIECE = re.compile(r"\{([^{}]*)\}|([^{}]+)|([{}])")
@@ -118,8 +121,8 @@ def paths(template: Template) -> Iterator[FieldPath]:
 def map_names(template: Template) -> Iterator[str]:
     """Names of the value maps that the template looks values up in."""
     match template:
-        case Filter(argument=argument, source=source):
-            if argument is not None:
+        case Filter(name=name, argument=argument, source=source):
+            if name == "map" and argument is not None:
                 yield argument
             yield from map_names(source)
         case Concat(parts=several) | FirstOf(options=several):
@@ -175,7 +178,9 @@ def _piece(inside: str) -> Template:
         filter_name, _, argument = text.partition(":")
         if filter_name not in FILTERS:
             raise TemplateError(f"the filter {filter_name!r} is not one of {', '.join(FILTERS)}.")
-        if (filter_name == "map") != bool(argument):
+        if filter_name == "short" and not (argument.isdecimal() and _SHORTEST <= int(argument) <= _LONGEST):
+            raise TemplateError(f"short takes a length from {_SHORTEST} to {_LONGEST}: {{Field|short:30}}.")
+        if (filter_name in ("map", "short")) != bool(argument):
             raise TemplateError("map takes the name of a value map, {Field|map:name}; no other filter takes one.")
         tree = Filter(name=filter_name, argument=argument or None, source=tree)
     return tree

@@ -25,7 +25,7 @@ from impact_pipeline.config.types import type_problems
 from impact_pipeline.conversions import guards
 from impact_pipeline.conversions.facts import find_facts
 from impact_pipeline.conversions.identities import mark_changed_identities
-from impact_pipeline.conversions.lines import item_parameters, line_sql
+from impact_pipeline.conversions.lines import item_parameters, item_sql, line_sql
 from impact_pipeline.conversions.mapping import mapped_sql, order_parameters
 from impact_pipeline.conversions.relations import Captured, captured
 from impact_pipeline.conversions.renames import list_renames
@@ -135,7 +135,7 @@ class _Step:
         self._execute("need.sql")
         self.con.execute(line_sql(self.config, self.about, self.captured) or sql_file(__file__, "no_lines.sql"))
         self.con.execute(mapped_sql(self.config, self.about, self.captured, campaign_id=campaign_id, now=self.now))
-        self._map_items()
+        self.con.execute(item_sql(self.about))
         self._execute("standing.sql")
         self._execute("answers.sql", now=self.now, overruled=list(OVERRULED))
         self._execute("corrections.sql", now=self.now, account_currency=self.config.pipeline.program.currency)
@@ -153,34 +153,16 @@ class _Step:
         self._execute("move_cursor.sql", object=self.about.name)
 
     def _merged(self) -> dict[str, str]:
-        """The table of the object, and the records that were merged into those that changed."""
+        """The table of the object, and the records that were merged into those that changed, or that they became."""
         table = f"raw.{_q(self.about.name)}"
         has_losers = self.captured.has(self.about.name, "MasterRecordId")
         losers = (
-            f'select "Id" from {table} where "MasterRecordId" in (from touched)'
+            f'select "Id" from {table} where "MasterRecordId" in (from touched) '
+            f'union all select "MasterRecordId" from {table} where "Id" in (from touched)'
             if has_losers
             else "select null where false"
         )
         return {"table": table, "losers": losers}
-
-    def _map_items(self) -> None:
-        names = item_parameters(self.about)
-        with_items = [name for name, event in self.about.events.items() if event.items is not None]
-        # A sale without lines is one unit of the record itself.
-        fallback = {
-            "ItemSku": quote_literal(self.about.name.upper()),
-            "ItemName": quote_literal(self.about.name),
-            "ItemCategory": quote_literal("Uncategorized"),
-            "ItemQuantity": "'1'",
-            "ItemSubTotal" if "ItemSubTotal" in names or not names else "ItemPrice": "amount::varchar",
-        }
-        self._execute(
-            "items.sql",
-            formats={
-                "fallback": _list([f"{sql} as {_q(name)}" for name, sql in fallback.items()]),
-                "events": _list([quote_literal(name) for name in with_items]) or "null",
-            },
-        )
 
     def _write_conversions(self) -> None:
         parameters, items = order_parameters(self.about), item_parameters(self.about)
@@ -190,13 +172,13 @@ class _Step:
         self._execute(
             "to_send.sql",
             formats={
-                "parameters": _list([f"m.{_q(name)}" for name in parameters if name != "OrderId"]),
+                "parameters": _list([f"m.{_q(_column(name))}" for name in parameters if name != "OrderId"]),
                 "items": f"list(({_list(pieces)}) order by l.item_number)" if items else "count(*)",
             },
         )
         self._execute("drop_conversions.sql")
         self._execute("drop_items.sql")
-        columns = _list([_q(name) for name in parameters])
+        columns = _list([_q(_column(name)) for name in parameters])
         self._execute("write_conversions.sql", formats={"columns": columns}, config_hash=self.config.hash, now=self.now)
         if items:
             names, values = _list([_q(name) for name in items]), _list([f"l.{_q(name)}" for name in items])
@@ -207,13 +189,13 @@ class _Step:
         there = self.con.execute(
             "select column_name from duckdb_columns() where schema_name = 'conversions' and table_name = ?", [table]
         ).fetchall()
-        new = [name for name in names if (name,) not in there]
-        add_columns(self.con, f"conversions.{table}", dict.fromkeys(new, "varchar"))
+        new = [name for name in names if (_column(name),) not in there]
+        add_columns(self.con, f"conversions.{table}", {_column(name): "varchar" for name in new})
         for name in new:
             parameter = catalogue().by_name[name]
             private = "private: " if parameter.role.startswith(("free_text", "personal")) else ""
             about = quote_literal(f"{private}impact.com's parameter {name}, as text exactly as it leaves.")
-            self.con.execute(f"comment on column conversions.{table}.{_q(name)} is {about}")
+            self.con.execute(f"comment on column conversions.{table}.{_q(_column(name))} is {about}")
 
     def _execute(self, name: str, *, formats: Mapping[str, str] | None = None, **values: Any) -> None:
         sql = sql_file(__file__, name)
@@ -240,6 +222,10 @@ def _newest_decision(con: duckdb.DuckDBPyConnection) -> int:
 def _count(con: duckdb.DuckDBPyConnection, table: str) -> int:
     row = con.execute(f"select count(*) from {table}").fetchone()
     return int(row[0]) if row else 0
+
+
+def _column(parameter: str) -> str:
+    return catalogue().by_name[parameter].column
 
 
 def _list(parts: list[str]) -> str:

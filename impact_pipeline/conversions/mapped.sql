@@ -1,6 +1,6 @@
 select change_id, event, type_is_known, type_kind, owner, sending,
            {campaign_id} as "CampaignId", tracker as "ActionTrackerId", {names},
-           uses_lines, amount::decimal(18, 2) as amount, cut,
+           uses_lines, is_single, try_cast(gross as decimal(18, 2)) as gross, amount::decimal(18, 2) as amount, cut, remark,
            list_filter([
            {issues}], lambda x: x is not null) as issues
   from (
@@ -21,7 +21,7 @@ select change_id, event, type_is_known, type_kind, owner, sending,
         {first_lead}),
     linked as (
         select k.record_id,
-               count(distinct u.CustomerId) as linked_count,
+               list(distinct u.CustomerId) as linked_pins,
                arg_min(u.CustomerId, (u.pinned_at, u.Id)) as linked_pin
           from ({linked}) as k
           join conversions.customer as u on u.object = k.object and u.Id = k.linked_id
@@ -32,7 +32,11 @@ select change_id, event, type_is_known, type_kind, owner, sending,
          where u.object = {object} and u.Id in (from wanted_id)
          group by u.Id),
     lined as (
-        select change_id, event, count(*) as line_count, sum(amount) as line_sum, min(issue) as line_issue
+        select change_id, event, count(*) as line_count, sum(amount) as line_sum,
+               first(issue order by item_number) filter (issue is not null) as line_issue,
+               bool_or(has_cents) as lines_have_cents,
+               list_distinct(flatten(list(currencies))) as line_currencies,
+               list_distinct(flatten(list(cut))) as line_cut
           from line
          where event = {event}
          group by all),
@@ -40,6 +44,7 @@ select change_id, event, type_is_known, type_kind, owner, sending,
         select * from (values {event_types}) as t(code, tracker, kind, owner, sending)),
     valued as (
         select r.change_id, r.event, r.event_at, r.record_id, r.moved_on,
+               {record_currency} as record_currency,
                try_cast({line_amount} as decimal(18, 2)) as line_amount,
                {values}
           from record as r
@@ -49,8 +54,10 @@ select change_id, event, type_is_known, type_kind, owner, sending,
           {lead_joins}),
     joined as (
         select q.*, o.own_pin, k.linked_pin,
-               coalesce(k.linked_count, 0) as linked_count,
-               coalesce(d.line_count, 0) as line_count, d.line_sum, d.line_issue,
+               coalesce(k.linked_pins, []) as linked_pins,
+               coalesce(d.line_count, 0) as line_count, d.line_sum, d.line_issue, d.line_cut,
+               coalesce(d.lines_have_cents, false) as lines_have_cents,
+               coalesce(d.line_currencies, []) as line_currencies,
                t.code is not null as type_is_known, t.kind as type_kind, t.owner, t.sending, t.tracker
           from valued as q
           left join own as o using (record_id)
@@ -62,7 +69,11 @@ select change_id, event, type_is_known, type_kind, owner, sending,
            {wait_seconds} as wait_seconds,
            case when not {has_items} then {order_amount}
                 when uses_lines then p.line_sum
-                else p.line_amount end as amount,
-           {cut} as cut,
+                else p.line_amount end as gross,
+           try_cast({net} as decimal(18, 2)) as amount,
+           not uses_lines and gross is not null and {may_be_single} as is_single,
+           {cut} || case when uses_lines then p.line_cut else [] end as cut,
+           case when len(list_filter(linked_pins, lambda pin: pin <> own_pin)) > 0
+                then 'CustomerId: keeps its own; a linked record was reported with another' end as remark,
            {finished}
       from joined as p) as checked

@@ -12,7 +12,7 @@ from impact_pipeline.config.load import Config, EventConfig, ObjectConfig
 from impact_pipeline.config.parameters import Parameter, catalogue
 from impact_pipeline.config.templates import FirstOf
 from impact_pipeline.conversions.issues import NO_AMOUNT, issues_of
-from impact_pipeline.conversions.links import first_lead_sql, linked_sql
+from impact_pipeline.conversions.links import first_lead_sql, linked_sql, read_behind
 from impact_pipeline.conversions.moments import history_joins, moment_column
 from impact_pipeline.conversions.relations import Captured, Joins
 from impact_pipeline.conversions.template_sql import TemplateSql
@@ -72,17 +72,20 @@ class _Compiler:
             lead_table='raw."Lead"' if "Lead" in self.captured.types else '(select null::varchar as "Id")',
             linked=linked_sql(self.about, self.captured),
             names=", ".join(
-                [_q(p.name) for p in parameters]
+                [_q(p.column) for p in parameters]
                 + ([] if "CurrencyCode" in mapping else ['null::varchar as "CurrencyCode"'])
             ),
             has_items="true" if event.items is not None else "false",
+            may_be_single="true" if event.items is not None else self._too_large(event) or "false",
+            net=self._net(event),
+            record_currency='r."CurrencyIsoCode"' if self.captured.has(name, "CurrencyIsoCode") else "null::varchar",
             wait_seconds=f"{event.items.wait_seconds if event.items else 0:.0f}",
             event_types=self._event_types(event),
             campaign_id=quote_literal(self.campaign_id),
-            finished=_lines([f"{self._finished(p)} as {_q(p.name)}" for p in parameters]),
+            finished=_lines([f"{self._finished(event, p)} as {_q(p.column)}" for p in parameters]),
             order_amount=self._order_amount(event),
             cut=self._cut(parameters),
-            issues=_lines(issues_of(event, parameters, order_amount=self._order_amount(event), now=self.now)),
+            issues=_lines(self._issues(event, parameters)),
         )
 
     def _record_column(self, event: EventConfig, field: str) -> str:
@@ -118,10 +121,15 @@ class _Compiler:
             rows.append(f"({quote_literal(code)}, '{about.id}', '{about.kind}', '{about.owner}', '{sending}')")
         return ", ".join(rows)
 
-    def _finished(self, parameter: Parameter) -> str:
+    def _finished(self, event: EventConfig, parameter: Parameter) -> str:
         column = _q("full_" + parameter.name)
+        if parameter.is_key:
+            # What is nothing but blanks leads to nobody.
+            column = f"case when trim({column}) <> '' then {column} end"
         if parameter.name == "CustomerId":
-            return 'coalesce(p.own_pin, p.linked_pin, "full_CustomerId")'
+            return f"coalesce(p.own_pin, p.linked_pin, {column})"
+        if parameter.name in catalogue().order_money and (too_large := self._too_large(event)):
+            return f"case when not ({too_large}) then {column} end"
         if parameter.may_be_cut and parameter.max_length and parameter.kind == "string":
             return f"left({column}, {parameter.max_length})"
         return column
@@ -129,6 +137,29 @@ class _Compiler:
     def _order_amount(self, event: EventConfig) -> str:
         money_names = [n for n in catalogue().order_money if n in event.conversion]
         return f"try_cast({_q('full_' + money_names[0])} as decimal(18, 2))" if money_names else NO_AMOUNT
+
+    def _too_large(self, event: EventConfig) -> str:
+        """SQL of whether the order's money is told as an item, because it would not fit; empty where that never is."""
+        if event.items is not None or event.declared.large_amount != "item":
+            return ""
+        digits = next((catalogue().by_name[n].digits for n in catalogue().order_money if n in event.conversion), None)
+        return f"coalesce({self._order_amount(event)} >= 1e{digits}::decimal(38, 2), false)" if digits else ""
+
+    def _net(self, event: EventConfig) -> str:
+        """The money of the conversion after the order's own discounts, as impact.com counts it."""
+        net = "gross"
+        for name, less in (
+            ("OrderDiscount", "{net} - {number}"),
+            ("OrderDiscountRate", "{net} * (1 - {number} / 100)"),
+        ):
+            if name in event.conversion:
+                number = f"coalesce(try_cast({_q('full_' + name)} as decimal(18, 4)), 0)"
+                net = f"({less.format(net=net, number=number)})"
+        return f"round({net}, 2)"
+
+    def _issues(self, event: EventConfig, parameters: list[Parameter]) -> list[str]:
+        behind = read_behind(self.about, self.captured)
+        return issues_of(event, parameters, order_amount=self._order_amount(event), now=self.now, behind=behind)
 
     def _cut(self, parameters: list[Parameter]) -> str:
         tests = [

@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 
-from impact_pipeline.config.parameters import catalogue
+from impact_pipeline.config.parameters import Parameter, catalogue
 from impact_pipeline.outbox.moves import carry_out, list_moves
 from impact_pipeline.outbox.settings import OutboxSettings
 from impact_pipeline.warehouse.sql import quote_identifier, sql_file
@@ -117,10 +117,10 @@ def body_sql(columns: list[str], item_columns: list[str]) -> str:
     A parameter that is null is left out. DuckDB's url_encode keeps only the unreserved characters of RFC 3986.
     """
     parameters = _in_order(columns, is_item=False)
-    pieces = [f"'{name}=' || url_encode(c.{quote_identifier(name)})" for name in parameters]
+    pieces = [f"'{each.name}=' || url_encode(c.{quote_identifier(each.column)})" for each in parameters]
     item_pieces = [
-        f"{_numbered(name)} || '=' || url_encode(i.{quote_identifier(name)})"
-        for name in _in_order(item_columns, is_item=True)
+        f"{_numbered(each.name)} || '=' || url_encode(i.{quote_identifier(each.column)})"
+        for each in _in_order(item_columns, is_item=True)
     ]
     return f"""\
 create or replace temp table body as
@@ -147,16 +147,15 @@ select event_id, payload, sha256(payload) as payload_sha256
 """
 
 
-def _in_order(columns: Iterable[str], *, is_item: bool) -> list[str]:
-    """Those of the columns that are impact.com's parameters, in the order in which they are sent."""
-    known = catalogue().by_name
+def _in_order(columns: Iterable[str], *, is_item: bool) -> list[Parameter]:
+    """The parameters that the columns hold, in the order in which they are sent."""
+    known = {each.column: each for each in catalogue().by_name.values() if each.is_item == is_item}
 
-    def place(name: str) -> tuple[int, int]:
-        first = FIRST_PARAMETERS.index(name) if name in FIRST_PARAMETERS else len(FIRST_PARAMETERS)
-        return first, known[name].position
+    def place(each: Parameter) -> tuple[int, int]:
+        first = FIRST_PARAMETERS.index(each.name) if each.name in FIRST_PARAMETERS else len(FIRST_PARAMETERS)
+        return first, each.position
 
-    mine = [name for name in columns if name in known and known[name].is_item == is_item and name != NOT_SENT]
-    return sorted(mine, key=place)
+    return sorted((known[name] for name in columns if name in known and name != NOT_SENT), key=place)
 
 
 def _numbered(name: str) -> str:

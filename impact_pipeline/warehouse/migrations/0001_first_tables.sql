@@ -270,7 +270,7 @@ comment on column conversions.decision.EventTypeCode is 'Event type code that th
 comment on column conversions.decision.OrderId is 'OrderId that the mapping gave; null when it could not, or when it was refused as personal data.';
 comment on column conversions.decision.CurrencyCode is 'Currency of the amount.';
 comment on column conversions.decision.amount is 'Money at stake: sum of the items, or the order amount; null for none.';
-comment on column conversions.decision.cut is 'Free texts that were cut at their limit, by parameter name.';
+comment on column conversions.decision.cut is 'What had to be fitted, by parameter name: free texts cut at their limit, a quantity rounded up to whole units.';
 comment on column conversions.decision.config_hash is 'The configuration that decided.';
 comment on column conversions.decision.cycle_id is 'The cycle that decided.';
 comment on column conversions.decision.run_id is 'The Dagster run that decided.';
@@ -302,7 +302,7 @@ comment on column conversions.current_decision.EventTypeCode is 'Event type code
 comment on column conversions.current_decision.OrderId is 'OrderId that the mapping gave; null when it could not, or when it was refused as personal data.';
 comment on column conversions.current_decision.CurrencyCode is 'Currency of the amount.';
 comment on column conversions.current_decision.amount is 'Money at stake: sum of the items, or the order amount; null for none.';
-comment on column conversions.current_decision.cut is 'Free texts that were cut at their limit, by parameter name.';
+comment on column conversions.current_decision.cut is 'What had to be fitted, by parameter name: free texts cut at their limit, a quantity rounded up to whole units.';
 comment on column conversions.current_decision.config_hash is 'The configuration that decided.';
 comment on column conversions.current_decision.cycle_id is 'The cycle that decided.';
 comment on column conversions.current_decision.run_id is 'The Dagster run that decided.';
