@@ -4,7 +4,7 @@ A capture cycle in a process of its own that kills itself (SIGKILL) at a named b
     python -m impact_pipeline_tests.capture.crashing WAREHOUSE STAGING URL NOW RUN_ID BULK_FROM_ROWS BOUNDARY COUNT
 
 BOUNDARY: staged, before_commit, after_commit, job_asked (a bulk job's state), page_arrived (one of its pages), or any
-of them and each other answer. COUNT: at the how-manieth time that the run comes there; 0: never.
+of them and each other answer. COUNT: at the how-manieth time that the run comes there.
 """
 
 import os
@@ -13,7 +13,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from impact_pipeline.capture.staging import RowFile, StagedRows
 from impact_pipeline.simulator.salesforce import Credentials
 from impact_pipeline.warehouse.connection import Warehouse
 
+OPTIONS = CaptureOptions(rows_per_piece=4, poll_seconds=0.01, gather_seconds=0.0, readers=2)
 WANTED = {"Lead": ("Company", "AnnualRevenue"), "Opportunity": ("Name", "Amount")}
 
 
@@ -103,13 +104,7 @@ def main(warehouse: str, staging: str, url: str, now: str, run_id: str, bulk: st
         clock=lambda: moment,
         account_sid="sid",
         campaign_id="4711",
-        options=CaptureOptions(
-            rows_per_piece=4,
-            bulk_from_rows=int(bulk),
-            poll_seconds=0.01,
-            gather_seconds=0.0,
-            readers=2,
-        ),
+        options=replace(OPTIONS, bulk_from_rows=int(bulk)),
     )
 
 

@@ -109,8 +109,8 @@ def test_a_query_that_neither_way_answers_is_an_error(salesforce: World) -> None
 def wide(salesforce: World) -> Wide:
     """Leads with 400 fields more: too long for an address."""
     names = [f"A_Field_With_A_Rather_Long_Name_{number:03}__c" for number in range(400)]
-    for name in names:
-        salesforce.org.add_field("Lead", parse_field(name, {"type": "string", "length": 80}))
+    fields = [parse_field(name, {"type": "string", "length": 80}) for name in names]
+    salesforce.org.define(salesforce.org.type_named("Lead").with_fields(fields))
     return salesforce, {"Lead": tuple(names)}
 
 

@@ -5,10 +5,11 @@ import random
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
-from impact_pipeline_tests.capture.crashing import WANTED
+from impact_pipeline_tests.capture.crashing import OPTIONS, WANTED
 from impact_pipeline_tests.capture.world import World
 
 RECORDS = 12
@@ -76,7 +77,7 @@ def test_a_cycle_that_was_killed_is_finished_by_the_next(
         stocked.query("select object, sum(rows_read)::int from audit.extraction where is_first_load group by object")
     )
 
-    assert not killed_at(stocked, boundary, 0, bulk_from_rows)
+    stocked.capture(WANTED, options=replace(OPTIONS, bulk_from_rows=bulk_from_rows))
 
     assert_whole(stocked)
     read = dict(
@@ -99,6 +100,6 @@ def test_after_any_number_of_kills_at_any_moment_the_next_runs_bring_everything(
         stocked.advance(minutes=1)
         killed_at(stocked, "any", chance.randint(1, 45), chance.choice([REST, BULK]))
 
-    assert not killed_at(stocked, "any", 0, REST)
+    stocked.capture(WANTED, options=OPTIONS)
 
     assert_whole(stocked, lost_jobs=kills)

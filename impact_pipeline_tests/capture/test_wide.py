@@ -142,10 +142,9 @@ def test_half_of_a_surrogate_pair_becomes_a_question_mark_and_loses_nothing_else
 def test_an_object_of_800_fields_with_the_longest_texts_is_captured_whole(salesforce: World, way: str) -> None:
     """By REST its query fits no address, so its columns are read in parts."""
     names = tuple(f"A_Field_Of_Eight_Hundred_{number:03}__c" for number in range(FIELDS))
-    for number, name in enumerate(names):
-        is_long = number % 100 == 0
-        declared = {"type": "textarea", "length": LONGEST} if is_long else {"type": "string", "length": 80}
-        salesforce.org.add_field("Lead", parse_field(name, declared))
+    long, short = {"type": "textarea", "length": LONGEST}, {"type": "string", "length": 80}
+    fields = [parse_field(name, short if number % 100 else long) for number, name in enumerate(names)]
+    salesforce.org.define(salesforce.org.type_named("Lead").with_fields(fields))
     text = ('Zeile "1",\n\u202eß😀 ' * LONGEST)[:LONGEST]
     given = {name: text if number % 100 == 0 else f"{number}" for number, name in enumerate(names)}
     for _ in range(2):

@@ -159,7 +159,7 @@ def simulated(options: Mapping[str, int]) -> Iterator[SimulatedOrg]:
 
 
 def summary(run: Run) -> dict[str, Any]:
-    """Medians and spreads of each step, and what the issue asks of them side by side with it."""
+    """Medians and spreads of each step, and what is aimed at side by side with it."""
     steps = {name: _step(taken) for name, taken in run.taken.items()}
     full, fixed = steps["full"], steps["idle"]["api_calls"]
     floor_seconds, full_seconds = steps["floor"]["seconds"]["median"], full["seconds"]["median"]
