@@ -95,7 +95,7 @@ class Lane:
         self._intended: dict[int, Row] = {}
 
     def enter(self) -> "list[Row] | SubmitReport":
-        """Take the lease, put in doubt what another run left, and intend the first group; or say why not."""
+        """Take the lease, put in doubt what another run left, and intend the first group; or say why there is none."""
         began = time.monotonic()
         now = self._clock()
         with self._warehouse.transaction() as con:
@@ -121,8 +121,9 @@ class Lane:
             self._is_probing = state.is_probing
             rows = self._intend(con, now)
             newest = _newest_move(con, now)
+            report = None if rows else self._leave(con)
         self._after_commit(began, rows, newest)
-        return rows
+        return rows if report is None else report
 
     def turn(self, last: Sequence[Sent], *, is_idle: bool) -> list[Row]:
         """
@@ -137,13 +138,14 @@ class Lane:
         with self._warehouse.transaction() as con:
             self._renew(con, now)
             self._keep(con, last, now)
-            rows = [] if self.watch.stop is not None or self._is_probing else self._intend(con, now)
+            may_go_on = self.watch.stop is None and not self._is_probing
+            rows = self._intend(con, now) if may_go_on else []
             newest = _newest_move(con, now)
             report = None
             if is_idle and not rows:
-                self._settle_waits(con, now)
-                report = self._report(con)
-                lease.release(con, LANE, self._run_id, self._token)
+                if not may_go_on:
+                    self._settle_waits(con, now)
+                report = self._leave(con)
         self.report = report
         self._after_commit(began, rows, newest)
         return rows
@@ -257,7 +259,9 @@ class Lane:
             return min(max(rate.reset_seconds, 1.0), 3600.0) if is_used_up else None
         return judgement.wait_seconds
 
-    def _report(self, con: duckdb.DuckDBPyConnection) -> SubmitReport:
+    def _leave(self, con: duckdb.DuckDBPyConnection) -> SubmitReport:
+        """Free the lane and tell what was done; the waits are those that were settled in this transaction."""
+        lease.release(con, LANE, self._run_id, self._token)
         amounts = con.execute(
             sql_file(__file__, "accepted_amounts.sql"), {"run_id": self._run_id, "token": self._token}
         ).fetchall()
