@@ -112,7 +112,8 @@ def test_an_expression_gives_what_duckdb_gives_for_it_as_it_is_written(
 
     rendered = Expression(text).render(lambda path: f'given."{path.dotted}"')
 
-    assert closed.execute(f"select {rendered} {ROWS}").fetchall() == as_written
+    # Compared as written out: not-a-number is not equal to itself.
+    assert repr(closed.execute(f"select {rendered} {ROWS}").fetchall()) == repr(as_written)
 
 
 @settings(max_examples=300, deadline=None)
