@@ -99,6 +99,7 @@ def difference_sql(name: str, columns: list[str]) -> str:
     merged = 'n."MasterRecordId" is not null' if "MasterRecordId" in columns else "false"
     converted = 'n."IsConverted" and not p."IsConverted"' if "IsConverted" in columns else "false"
     modified = 'n."LastModifiedDate"' if "LastModifiedDate" in columns else 'n."SystemModstamp"'
+    stamp = "SystemModstamp" if "SystemModstamp" in columns else "LastModifiedDate"
     return sql_file(__file__, "differences.sql").format(
         version_table=f"raw.{_q(name + '_version')}",
         common=common or "true as none",
@@ -107,6 +108,7 @@ def difference_sql(name: str, columns: list[str]) -> str:
         merged=merged,
         converted=converted,
         modified=modified,
+        stamp=_q(stamp),
     )
 
 

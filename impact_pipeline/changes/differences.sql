@@ -22,10 +22,13 @@ compared as (
            n."_cycle_id" as captured_in,
            n."_is_first_load" as is_first_load,
            n."CreatedDate" as created_date,
-           {modified} as modified_date,
+           -- A stamp that did not move tells no time: what differs was found, not written (a formula, a missing record).
+           case when n.{stamp} is distinct from p.{stamp} then {modified} end as modified_date,
            case when p."_version_id" is null then null
                 when n."_is_deleted" and not p."_is_deleted" then case when {merged} then 'merged' else 'deleted' end
                 when not n."_is_deleted" and p."_is_deleted" then 'undeleted'
+                -- Missing without proof: told apart from what is deleted by its version.
+                when n."_deleted_how" is not null and p."_deleted_how" is null then 'deleted'
                 when {converted} then 'converted'
                 when {any_differs} then 'updated'
                 else 'same' end as kind,

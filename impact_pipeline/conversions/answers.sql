@@ -17,9 +17,26 @@ contender as (
        and (f.trigger_answer = 'fire'
             or f.trigger_reason in ('first_load', 'appeared') and f.has_when and f.condition_holds and f.in_scope)),
 alias as (
-    select distinct f.change_id, f.event
+    -- What the loser of a merge reports counts for the survivor, but for what holds it back.
+    select f.change_id, f.event
       from (select change_id, event, unnest(alias_keys) as event_key from fact) as f
-      join carried as d on d.event_key = f.event_key),
+      join carried as d on d.event_key = f.event_key
+     where d.decision <> 'hold'
+    union
+    -- What the survivor has reported counts for what the loser has not; of two that wait, the loser's goes.
+    select f.change_id, f.event
+      from fact as f
+      join carried as d on d.event_key = f.survivor_key
+      join open_pair as o on o.change_id = f.change_id and o.event = f.event
+     where o.decision = 'hold'
+        or (d.change_id, d.event) not in (select change_id, event from open_pair)),
+both_reported as (
+    select distinct f.change_id, f.event
+      from fact as f
+      join carried as l on l.Id = f.Id and l.event = f.event and l.decision = 'send'
+      join carried as s on s.Id = f.merged_into and s.event = f.event and s.decision = 'send'
+     where f.kind = 'merged'
+       and l.EventTypeCode = s.EventTypeCode),
 considered as (
     select f.*, m.* exclude (change_id, event),
            w.word, w.said_by, w.said_at, w.reason as why,
@@ -33,6 +50,7 @@ considered as (
            coalesce(s.entry, 0) + 1 as entry_number,
            md5(f.event_key || '/' || entry_number) as event_id,
            a.change_id is not null as alias_is_reported,
+           b.change_id is not null as both_are_reported,
            case when entry_number > 1 then m.OrderId || '_' || entry_number else m.OrderId end as entry_order_id,
            -- What was accepted holds as long as nothing of it has changed.
            coalesce(w.word = 'accept' and w.subject = md5(concat_ws('|', coalesce(entry_order_id, ''),
@@ -42,6 +60,7 @@ considered as (
       left join contender as c using (change_id, event)
       left join standing as s using (change_id, event)
       left join alias as a using (change_id, event)
+      left join both_reported as b using (change_id, event)
       left join conversions.current_word as w using (change_id, event)
       left join open_pair as g
         on g.change_id = f.change_id and g.event = f.event and g.reason = 'mass_change'
@@ -80,10 +99,11 @@ said as (
                when c.consents is distinct from true then 'skip no_consent'
                when c.word = 'dismiss' then 'skip dismissed'
                when c.is_expired then 'skip hold_expired'
+               when c.is_missing then 'hold gone_unproven'
                when c.issue is not null then 'hold ' || c.issue.code
                when k.change_id is not null then 'hold order_id_collision'
                when not c.type_is_known then 'hold unknown_event_type'
-               when c.event_at > $now then 'hold event_in_future'
+               when greatest(c.event_at, try_cast(c.EventDate as timestamptz)) > $now then 'hold event_in_future'
                when $now - c.event_at > c.max_event_age and not c.is_released then 'hold event_too_old'
                when c.identity is not null and not c.is_released then 'hold identity_changed'
                when c.sending <> 'on' or c.word = 'hold' then 'hold sending_off'
@@ -101,7 +121,9 @@ select s.change_id, s.object, s.Id, s.event, s.role, s.kind,
        case when s.is_said then s.why
             when s.verdict = 'hold mass_change' then s.guard
             when s.verdict = 'hold identity_changed' then s.identity
-            when s.issue.code = split_part(s.verdict, ' ', 2) then s.issue.parameter || ': ' || s.issue.rule end as detail,
+            when s.issue.code = split_part(s.verdict, ' ', 2) then s.issue.parameter || ': ' || s.issue.rule
+            when s.both_are_reported then 'reported, as was the record that it was merged into'
+            when starts_with(s.verdict, 'send ') then s.remark end as detail,
        case when s.is_said then s.said_by end as decided_by,
        s.event_key,
        s.entry_number as entry,

@@ -1,4 +1,4 @@
--- What     the decisions that carry an event of the records that changed or are open, or of those merged into them
+-- What     the decisions that carry an event of the records that changed or are open, or of those merged with them
 -- Reads    changes.change, open_pair, conversions.current_decision, conversions.cursor, {table}
 -- Writes   carried (temporary)
 -- Grain    one row per event

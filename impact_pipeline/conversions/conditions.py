@@ -70,6 +70,7 @@ def fact_sql(
         moment=sql_file(__file__, "moments.sql").format(
             columns=",\n           ".join(compiler.moment_columns(histories)) or "null",
             version_table=f"raw.{_q(about.name + '_version')}",
+            histories=", ".join([quote_literal(source.object) for source in histories]) or "null",
             history_joins=history_joins(histories) + "\n      " + history_joins(histories, earlier=True),
             caught_up="".join(f",\n       {_caught_up(number, h)}" for number, h in enumerate(histories)),
             passed="\n  ".join(_passed(number, h) for number, h in enumerate(histories)),
@@ -78,6 +79,7 @@ def fact_sql(
             answered=answered,
             organization_id=quote_literal(organization_id),
             table=table,
+            merged_into='n."MasterRecordId"' if captured.has(about.name, "MasterRecordId") else "null::varchar",
             losers=(
                 f'select "MasterRecordId" as survivor, list("Id") as losers from {table} '
                 'where "MasterRecordId" is not null group by all'

@@ -4,11 +4,12 @@
 -- Writes   correction (temporary)
 -- Grain    one row per pair whose answer becomes correct, hold or skip because of a reported event
 -- Binds    $now timestamptz, $account_currency varchar
--- Rules    cases E2, F1 to F4, G5 to G19, H8, H15 of the conformance suite
+-- Rules    cases E2, F1 to F5, G5 to G19, H8, H15 of the conformance suite
 create or replace temp table correction as
 with
 asking as (
     select a.change_id, a.event, a.object, a.Id, a.kind, a.reason as skip_reason, f.touches_mapping,
+           a.kind = 'deleted' and f.was_missing as was_missing, f.is_missing,
            -- A person's wish is a rule of its own, for the one event that it names.
            case when f.kind = 'requested' then case when r.word_id is not null then {'do': 'reverse', 'code': r.code} end
                 else f.rule end as rule,
@@ -98,6 +99,8 @@ weighed as (
 said as (
     select w.*,
            case
+               -- Without proof nothing follows, and it ends by itself: with proof, or when the record is there again.
+               when w.was_missing then case when w.is_missing then 'hold gone_unproven' else 'skip nothing_to_correct' end
                when w.kind = 'deleted' and (w.is_unsent or w.carrier_decision = 'hold') then 'correct record_deleted'
                when w.rule is null then
                    case when w.touches_mapping and w.skip_reason = 'not_watched' and not w.is_unsent

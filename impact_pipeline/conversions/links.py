@@ -1,9 +1,26 @@
 """Which records belong together by conversion or merge, as SQL over raw.*; both read wanted_id of mapped.sql."""
 
+from datetime import datetime
+
 from impact_pipeline.config.load import ObjectConfig
 from impact_pipeline.config.templates import paths
 from impact_pipeline.conversions.relations import Captured
 from impact_pipeline.warehouse.sql import quote_identifier, quote_literal
+
+
+def read_behind(about: ObjectConfig, captured: Captured) -> dict[str, datetime]:
+    """Objects that a CustomerId may come from and that are not read as far as the record is: until when they are."""
+    own = captured.through.get(about.name)
+    found = {"Lead"} if captured.has("Lead", f"Converted{about.name}Id") else set()
+    for template in about.customer_id:
+        for path in paths(template):
+            at = "Lead" if path.first_lead else about.name
+            for step in path.parts[:-1]:
+                found.add(at)
+                at = captured.references.get(at, {}).get(step, ("", at))[1]
+            found.add(at)
+    behind = {name: captured.through[name] for name in sorted(found) if name in captured.through}
+    return {name: until for name, until in behind.items() if own is not None and until < own}
 
 
 def first_lead_sql(about: ObjectConfig, captured: Captured) -> str:

@@ -33,6 +33,7 @@ select * exclude (said, spoken),
                                  and f.created_date >= f.go_live_at and f.in_scope and f.condition_holds
                             then 'fire record_created'
                             else 'skip first_load' end
+                   when f.kind in ('appeared', 'created') and f.was_deleted then 'skip deleted_unsent'
                    when f.kind = 'appeared' then 'skip appeared'
                    when f.in_scope is distinct from true then 'skip out_of_scope'
 

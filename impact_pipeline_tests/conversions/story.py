@@ -9,8 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pytest
 import yaml
 
+from impact_pipeline.capture.cycle import CycleReport
+from impact_pipeline.capture.extraction import CaptureOptions
+from impact_pipeline.capture.progress import CapturedObject
 from impact_pipeline.changes.compare import find_changes
 from impact_pipeline.changes.watched import watched_objects
 from impact_pipeline.config.load import Config, load_config
@@ -22,8 +26,9 @@ from impact_pipeline.simulator.salesforce.schema import Field
 from impact_pipeline.warehouse.connection import Warehouse
 from impact_pipeline_tests.capture.world import START, World
 
-IDS = {
+IDS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "account": ("Account", "001am00000000zAAAQ", {"Name": "Hatfan"}),
+    "other account": ("Account", "001am00000000zBAAQ", {"Name": "Hatfan Ltd"}),
     "lead": ("Lead", "00Qam00000000zBEAQ", {"LastName": "Alexander", "Company": "Hatfan", "Status": "Open"}),
     "other lead": ("Lead", "00Qam00000000zCEAQ", {"LastName": "Bailey", "Company": "Hatfan", "Status": "Open"}),
     "deal": (
@@ -40,6 +45,7 @@ IDS = {
     "line 2": ("OpportunityLineItem", "00kam00000000zHAAQ", {"Quantity": 1, "UnitPrice": 100, "Sku__c": "B"}),
     "line 3": ("OpportunityLineItem", "00kam00000000zIAAQ", {"Quantity": 1, "UnitPrice": 100, "Sku__c": "A"}),
 }
+ONE_BY_ONE = CaptureOptions(readers=1, gather_seconds=0.0)
 USER = "005am00000000z1AAA"
 _SPAN = re.compile(r"(-?\d+)(m|h|d)\Z")
 
@@ -51,6 +57,10 @@ def span(text: str) -> timedelta:
 
 
 _open: dict[Path, duckdb.DuckDBPyConnection] = {}
+
+
+class Killed(Exception):
+    """Stands for a process that is killed."""
 
 
 class KeptOpen(Warehouse):
@@ -73,6 +83,7 @@ class Story:
 
     Args:
         bases: the named configurations of cases.yaml.
+        case: besides what cases.yaml says, `backwards`: objects are read one by one, in this or the other order.
     """
 
     def __init__(self, folder: Path, case: dict[str, Any], bases: dict[str, Any]) -> None:
@@ -96,6 +107,9 @@ class Story:
         self.there: set[str] = set()
         self.crowd: list[str] = []
         self.reread: tuple[str, ...] = ()
+        self.sweep: tuple[str, ...] = ()
+        self.left_out: tuple[str, ...] = ()
+        self.late: list[dict[str, Any]] = []
         self.cycles = 0
         self.seen = 0
 
@@ -124,11 +138,22 @@ class Story:
         events = {row[4] for row in rows}
         return [" ".join([*(([row[4]]) if len(events) > 1 else []), *row[:3]]) for row in rows]
 
+    def undecided(self) -> list[tuple[Any, ...]]:
+        """The pairs of change and event that have not exactly one current decision."""
+        events = [(name, event) for name, about in self.config.objects.items() for event in about.events]
+        return self.world.query(
+            "select c.change_id, c.kind, e.event, count(d.change_id) from changes.change as c "
+            "join (select unnest($1) as object, unnest($2) as event) as e using (object) "
+            "left join conversions.current_decision as d on d.change_id = c.change_id and d.event = e.event "
+            "group by all having count(d.change_id) <> 1",
+            [name for name, _ in events],
+            [event for _, event in events],
+        )
+
     def cycle(self) -> None:
         self.cycles += 1
-        wanted = {name: tuple(sorted(paths)) for name, paths in self.config.capture_set().items()}
-        report = self.world.capture(wanted, optional=tuple(self.config.optional_objects()), reread=self.reread)
-        self.reread = ()
+        report = self.capture(**({"options": ONE_BY_ONE} if "backwards" in self.case else {}))
+        self.reread = self.sweep = self.left_out = ()
         now = self.world.clock.now()
         with self.world.warehouse.transaction() as con:
             find_changes(con, watched_objects(self.config), cycle_id=report.cycle_id, now=now)
@@ -141,6 +166,19 @@ class Story:
                 campaign_id="4711",
                 organization_id="00D",
             )
+
+    def capture(self, **options: Any) -> CycleReport:
+        wanted = {name: tuple(sorted(paths)) for name, paths in self.config.capture_set().items()}
+        return self.world.capture(
+            {name: wanted[name] for name in self._in_order(wanted) if name not in self.left_out},
+            optional=tuple(self.config.optional_objects()),
+            reread=tuple(name for name in self.reread if name in wanted),
+            sweep=self.sweep,
+            **options,
+        )
+
+    def _in_order(self, wanted: dict[str, tuple[str, ...]]) -> list[str]:
+        return sorted(wanted, reverse=bool(self.case.get("backwards")))
 
     def _record(self, word: str, fields: dict[str, Any]) -> None:
         sobject, record_id, defaults = IDS[word]
@@ -171,17 +209,18 @@ class Story:
         self._apply("undelete", IDS[value][0], IDS[value][1], {})
 
     def _merge(self, _: str, value: dict[str, str]) -> None:
-        sobject, winner, _ = IDS[value["into"]]
+        sobject, winner = IDS[value["into"]][:2]
         self._apply("merge", sobject, winner, {}, loser_ids=[IDS[value["loser"]][1]])
 
     def _convert(self, _: str, value: dict[str, Any]) -> None:
         fields = {"IsConverted": True, **value}
+        lead = IDS[fields.pop("from", "lead")][1]
         for target in ("account", "deal"):
             if target in fields:
-                sobject, record_id, _ = IDS[target]
+                sobject, record_id = IDS[target][:2]
                 self._record(target, fields.pop(target) or {})
                 fields[f"Converted{sobject}Id"] = record_id
-        self._apply("update", "Lead", IDS["lead"][1], fields)
+        self._apply("update", "Lead", lead, fields)
 
     def _hide(self, _: str, value: str) -> None:
         self.org.hide(value)
@@ -199,6 +238,55 @@ class Story:
         self.reread = ("Opportunity", "OpportunityHistory")
         for name in self.reread:
             self.org.share(name, 1.0 if value else 0.0)
+
+    def _sweep(self, _: str, value: list[str]) -> None:
+        """The next cycle compares all Ids of these objects."""
+        self.sweep = tuple(value)
+
+    def _leave_out(self, _: str, value: list[str]) -> None:
+        """The next cycle ends before it comes to these objects."""
+        self.left_out = tuple(value)
+
+    def _kill(self, _: str, value: str) -> None:
+        """A cycle that is killed when the first piece of an object has been committed."""
+
+        def stop(captured: CapturedObject) -> None:
+            if captured.object == value:
+                raise Killed
+
+        with pytest.raises(Killed):
+            self.capture(on_captured=stop, options=ONE_BY_ONE)
+
+    def _delay(self, _: str, value: str) -> None:
+        """The history rows of a deal that no cycle has seen become visible only when they `arrive`."""
+        table = self.org.table("OpportunityHistory")
+        seen = {row[0] for row in self.world.query('select "Id" from raw."OpportunityHistory"')}
+        found = table.with_values("OpportunityId", [IDS[value][1]])
+        self.late = [table.remove(str(row["Id"])) for row in found if row["Id"] not in seen]
+
+    def _arrive(self, _: str, __: str) -> None:
+        for row in self.late:
+            self.org.table("OpportunityHistory").put(row)
+
+    def _formula(self, _: str, value: dict[str, Any]) -> None:
+        """What a formula of the lead comes to, which no stamp tells; the next cycle reads all leads."""
+        table = self.org.table("Lead")
+        if "Score__c" not in self.org.type_named("Lead").fields:
+            made = Field(name="Score__c", type="string", length=10, calculated=True, formula="CASE(...)")
+            self.org.add_field("Lead", made)
+        for word, came_to in value.items():
+            table.put(table.rows[IDS[word][1]] | {"Score__c": came_to})
+        self.reread = ("Lead",)
+
+    def _reversed_there(self, _: str, __: str) -> None:
+        """Somebody reverses at impact.com what was sent."""
+        with self.world.warehouse.transaction() as con:
+            con.execute(
+                "insert into audit.action (action_id, CampaignId, ActionTrackerId, Oid, State, observed_at, run_id) "
+                "select 'a' || request_id, CampaignId, ActionTrackerId, OrderId, 'REVERSED', $now, 'run' "
+                "from outbox.request where Type = 'Conversion'",
+                {"now": self.world.clock.now()},
+            )
 
     def _reconfigure(self, _: str, value: dict[str, Any]) -> None:
         self._patch(value)

@@ -45,6 +45,64 @@ def test_the_same_history_cut_into_any_windows_is_reported_alike(edits: list[str
     assert reported(edits, cuts) == reported(edits, set())
 
 
+CHAIN: list[Any] = [
+    {"lead": {}},
+    {"other deal": {}},
+    "cycle",
+    {"later": "1h"},
+    {"lead": {"Status": "Working"}},
+    {"other deal": {"StageName": "Negotiation"}},
+    {"later": "1h"},
+    "cycle",
+    {"convert": {"Status": "Qualified", "account": {}, "deal": {}}},
+    {"later": "1h"},
+    {"deal": {"StageName": "Closed Won"}},
+    {"other deal": {"StageName": "Closed Won"}},
+    {"later": "1h"},
+    "cycle",
+]
+
+
+def told(folder: Path, *, backwards: bool) -> dict[str, list[tuple[Any, ...]]]:
+    """All conversions, and all decisions by what they are about, whose objects are read in either order."""
+    folder.mkdir()
+    story = Story(folder, {"config": "C", "about": "deal", "backwards": backwards}, SUITE["configs"])
+    try:
+        story.play(CHAIN)
+        return {
+            "conversions": story.world.query(
+                "select * exclude (change_id, mapped_at, config_hash) from conversions.conversion order by event_id"
+            ),
+            "decisions": story.world.query(
+                "select object, Id, event, event_at, decision, reason, detail, event_id, OrderId "
+                "from conversions.decision order by all"
+            ),
+            "read": story.world.query(
+                "select object from audit.extraction "
+                "where not is_first_load and object in ('Lead', 'Opportunity', 'OpportunityHistory') "
+                "group by object order by min(extraction_id)"
+            ),
+        }
+    finally:
+        story.close()
+
+
+def test_the_order_in_which_objects_are_read_changes_nothing(tmp_path: Path) -> None:
+    """Neither what is sent, to the last parameter, nor why the rest is not."""
+    forwards, backwards = (told(tmp_path / str(way), backwards=way) for way in (False, True))
+
+    assert forwards["read"] == backwards["read"][::-1]
+    assert len(forwards["conversions"]) == 5
+    assert forwards["conversions"] == backwards["conversions"]
+    assert forwards["decisions"] == backwards["decisions"]
+
+
+def test_identical_input_gets_identical_keys(tmp_path: Path) -> None:
+    first, second = (told(tmp_path / name, backwards=False)["conversions"] for name in ("first", "second"))
+
+    assert first == second
+
+
 def test_a_cycle_without_edits_writes_no_decision(tmp_path: Path) -> None:
     story = Story(tmp_path, {"config": "S", "about": "deal"}, SUITE["configs"])
     try:
