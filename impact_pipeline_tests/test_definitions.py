@@ -12,7 +12,9 @@ from impact_pipeline.definitions import build_definitions, definitions_from, res
 from impact_pipeline.reconciliation.report import queries
 from impact_pipeline.warehouse.connection import Warehouse
 
-README = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text("utf-8")
+RUNBOOK = (ROOT / "docs/runbook.md").read_text("utf-8")
 ASSETS = {
     "raw/Lead",
     "raw/LeadStatus",
@@ -55,6 +57,12 @@ def test_the_group_of_an_asset_is_its_stage(repository):
 def test_every_asset_tells_what_it_is(repository):
     for key in repository.asset_graph.get_all_asset_keys():
         assert repository.asset_graph.get(key).description, key
+
+
+def test_the_runbook_tells_what_to_do_about_every_check(repository):
+    names = {key.name for key in repository.asset_graph.asset_check_keys}
+
+    assert {name for name in names if f"`{name}`" not in RUNBOOK} == set()
 
 
 def test_the_jobs_schedules_and_sensors(repository):

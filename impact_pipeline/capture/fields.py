@@ -30,6 +30,7 @@ class Field:
     Args:
         is_calculated: a formula, whose changes move no stamp. A roll-up summary is calculated without a formula and
             does move it.
+        is_permissionable: whether a permission set may grant it; required and system fields come with the object.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Field:
     precision: int | None
     scale: int | None
     is_calculated: bool
+    is_permissionable: bool
     reference_to: tuple[str, ...]
     relationship_name: str | None
 
@@ -135,6 +137,7 @@ def _field(entry: Mapping[str, Any]) -> Field:
         precision=int(entry.get("precision") or 0) or None if is_number else None,
         scale=int(entry.get("scale") or 0) if is_number else None,
         is_calculated=bool(entry.get("calculated")) and entry.get("calculatedFormula", "") is not None,
+        is_permissionable=bool(entry.get("permissionable")),
         reference_to=tuple(entry.get("referenceTo") or ()),
         relationship_name=entry.get("relationshipName"),
     )

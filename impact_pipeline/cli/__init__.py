@@ -25,6 +25,7 @@ COMMANDS = {
     "reread": "Read an object of Salesforce, or a stretch of time, once more.",
     "publish": "Write the readers' copy anew.",
     "test-mapping": "The user's own cases of the mapping: records in, parameters out.",
+    "permission-set": "What Salesforce's integration user has to be granted, to deploy.",
     "simulate": "Serve a local Salesforce and a local impact.com, with fault switches.",
 }
 

@@ -55,7 +55,7 @@ def command(
     The clock is moved by POST to /simulator/clock, where --start was given.
 
     \b
-      impact-pipeline simulate --salesforce-fault server_error:3 --impact-fault answer_lost:1
+      impact-pipeline simulate --salesforce-fault server_error:3 --impact-fault accepted_unanswered:1
       curl -X POST 127.0.0.1:8182/simulator/clock -d '{"advance_seconds": 600}'
     """
     sample = sample_at(data)
