@@ -13,8 +13,8 @@ _TITLE = """# The tables
 
 Every table and view of the warehouse, made from its own comments by
 `python -m impact_pipeline.warehouse.tables_page > docs/tables.md`. Times are UTC, money is DECIMAL. Columns called
-*private* stay in the warehouse; `readers.duckdb` has the others, of all schemas but `raw`. Each captured object has three
-relations besides: `raw.<Object>` (newest version per Id), `raw.<Object>_past` (superseded ones) and the view
+*private* stay in the warehouse; `readers.duckdb` has the others, of all schemas but `raw`. Each captured object has
+three relations besides: `raw.<Object>` (newest version per Id), `raw.<Object>_past` (superseded ones) and the view
 `raw.<Object>_version` (both).
 """
 
