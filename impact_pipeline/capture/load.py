@@ -5,7 +5,7 @@ A row that equals the current one in every captured field writes nothing. Text s
 type that describe names is an error, never a null.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -69,6 +69,64 @@ def load_rows(
     types = column_types(con, plan.name)
     columns = typed_columns(types, plan)
     con.execute(_ID_MACRO)
+    try:
+        made = _append(con, plan, staged, context, columns) if context.is_first_load else None
+        return _merge(con, plan, staged, context, types, columns) if made is None else made
+    except (duckdb.ConversionException, duckdb.InvalidInputException, duckdb.OutOfRangeException):
+        # The transaction is lost anyhow, and inside it nothing more could be asked.
+        con.rollback()
+        _name_misfits(con, staged, plan, columns)
+        raise
+
+
+def _append(
+    con: duckdb.DuckDBPyConnection,
+    plan: ObjectPlan,
+    staged: Sequence[StagedRows],
+    context: LoadContext,
+    columns: list[tuple[Field, str]],
+) -> int | None:
+    """
+    Take rows as the first versions of their records, without comparing them with any; how many they are.
+
+    None, and nothing is done, where some record came twice or was there before.
+    """
+    before = con.execute("select nextval('raw.version_id')").fetchall()[0][0]
+    for rows in _not_empty(staged):
+        append = sql_file(__file__, "load_append.sql").format(
+            table=table(plan.name),
+            columns=_columns(plan.field_names),
+            typed=_list([_value(field, kind) for field, kind in columns]),
+            is_deleted=_is_deleted(plan, columns),
+            reader=_reader(rows),
+        )
+        values = {
+            "file": str(rows.path),
+            "captured_at": context.captured_at,
+            "field_set_id": context.field_set_id,
+            "cycle_id": context.cycle_id,
+        }
+        con.execute(append, values)
+    appended = sql_file(__file__, "load_appended.sql").format(table=table(plan.name))
+    read, with_id, ids, known = con.execute(appended, {"before": before}).fetchall()[0]
+    _refuse_incomplete(plan, staged, read)
+    if with_id < read:
+        _name_misfits(con, staged, plan, columns)
+    if ids == read and not known:
+        return int(read)
+    con.execute(f'delete from {table(plan.name)} where "_version_id" > $before', {"before": before})
+    return None
+
+
+def _merge(
+    con: duckdb.DuckDBPyConnection,
+    plan: ObjectPlan,
+    staged: Sequence[StagedRows],
+    context: LoadContext,
+    types: Mapping[str, str],
+    columns: list[tuple[Field, str]],
+) -> int:
+    """Compare rows with the current ones of their records; how many versions that made."""
     _read_typed(con, staged, plan, columns)
     stamp = _q(plan.description.cursor_field)
     differs = [f"n.{_q(name)} is distinct from o.{_q(name)}" for name in plan.field_names]
@@ -170,28 +228,20 @@ def _read_typed(
     con: duckdb.DuckDBPyConnection, staged: Sequence[StagedRows], plan: ObjectPlan, columns: list[tuple[Field, str]]
 ) -> None:
     """Put the rows of all files into temp table capture_rows, in the order of reading, one for each record."""
-    has_deleted = "IsDeleted" in plan.field_names
-    misfits = [
-        f"{_text(field)} is not null and {_value(field, kind)} is null"
-        for field, kind in columns
-        if field.duckdb_type != "VARCHAR"
-    ]
     shapes = {
         "typed": _list([f"{_value(field, kind)} as {_q(field.name)}" for field, kind in columns]),
-        "is_deleted": f"coalesce({_value_of(columns, 'IsDeleted')}, false)" if has_deleted else "false",
-        "misfits": " or ".join(misfits) or "false",
+        "is_deleted": _is_deleted(plan, columns),
     }
-    names = _columns([*plan.field_names, "_is_deleted", "_misfits", "_version_id", "_previous_version_id"])
+    names = _columns([*plan.field_names, "_is_deleted", "_version_id", "_previous_version_id"])
     for number, rows in enumerate(_not_empty(staged)):
         typed = sql_file(__file__, "load_typed.sql").format(**shapes, reader=_reader(rows))
         begin = f"insert into capture_rows ({names})" if number else "create or replace temp table capture_rows as"
         con.execute(f"{begin}\n{typed}", {"file": str(rows.path)})
-    read, ids, misfitting, without_id = con.execute(
-        'select count(*), count(distinct "Id"), count(*) filter ("_misfits"), count(*) filter ("Id" is null) '
-        "from capture_rows"
-    ).fetchall()[0]
+    read, with_id, ids = con.execute('select count(*), count("Id"), count(distinct "Id") from capture_rows').fetchall()[
+        0
+    ]
     _refuse_incomplete(plan, staged, read)
-    if misfitting or without_id:
+    if with_id < read:
         _name_misfits(con, staged, plan, columns)
     if ids < read:
         con.execute(sql_file(__file__, "load_newest.sql").format(stamp=_q(plan.description.cursor_field)))
@@ -226,18 +276,16 @@ def _name_misfits(
     con: duckdb.DuckDBPyConnection, staged: Sequence[StagedRows], plan: ObjectPlan, columns: list[tuple[Field, str]]
 ) -> None:
     """Raise an error that names the field."""
-    typed = [(field, kind) for field, kind in columns if field.duckdb_type != "VARCHAR"]
-    counts = [
-        f"count(*) filter (where {_text(field)} is not null and {_value(field, kind)} is null)" for field, kind in typed
-    ]
+    typed = [field for field, _ in columns if field.duckdb_type != "VARCHAR"]
+    counts = [f"count(*) filter (where {_misfits(field)})" for field in typed]
     for rows in _not_empty(staged):
         found = con.execute(
-            f'select count(*) filter (where "Id" is null), {", ".join(counts)} from {_reader(rows)}',
+            f'select {", ".join(["""count(*) filter (where "Id" is null)""", *counts])} from {_reader(rows)}',
             {"file": str(rows.path)},
         ).fetchall()[0]
         for name, data_type, count in zip(
-            ["Id", *(field.name for field, _ in typed)],
-            ["Id", *(field.duckdb_type for field, _ in typed)],
+            ["Id", *(field.name for field in typed)],
+            ["Id", *(field.duckdb_type for field in typed)],
             found,
             strict=True,
         ):
@@ -261,27 +309,38 @@ def _replace_current(con: duckdb.DuckDBPyConnection, plan: ObjectPlan, insert: s
     return int(changed)
 
 
-def _value_of(columns: list[tuple[Field, str]], name: str) -> str:
-    return next(_value(field, kind) for field, kind in columns if field.name == name)
+def _is_deleted(plan: ObjectPlan, columns: list[tuple[Field, str]]) -> str:
+    told = [_value(field, kind) for field, kind in columns if field.name == "IsDeleted"]
+    return f"coalesce({told[0]}, false)" if told else "false"
 
 
 def _value(field: Field, column_type: str) -> str:
-    """The text of a field as a value of its column; null where it is empty or can't be that."""
+    """The text of a field as a value of its column; null where it is empty, an error where it can't be that."""
     text = _text(field)
     if field.is_id:
         return f"salesforce_id({text})"
     if field.duckdb_type == "VARCHAR":
         return text
+    value = f"cast({text} as {field.duckdb_type})"
     if field.duckdb_type == "BIGINT":
         # Bulk jobs write whole numbers as 5.0 too; a fraction would be rounded without a word.
-        number = f"try_cast({text} as decimal(18, 3))"
-        value = (
-            f"case when contains({text}, '.') then case when {number} = trunc({number}) then {number}::bigint end "
-            f"else try_cast({text} as bigint) end"
-        )
-    else:
-        value = f"try_cast({text} as {field.duckdb_type})"
-    return value if column_type == field.duckdb_type else f"try_cast({value} as {column_type})"
+        whole = _whole(text, otherwise="error('a fraction')")
+        value = f"case when contains({text}, '.') then {whole} else {value} end"
+    return value if column_type == field.duckdb_type else f"cast({value} as {column_type})"
+
+
+def _misfits(field: Field) -> str:
+    """Whether the text of a field can't become a value of its type."""
+    text = _text(field)
+    value = f"try_cast({text} as {field.duckdb_type})"
+    if field.duckdb_type == "BIGINT":
+        value = f"case when contains({text}, '.') then {_whole(text, otherwise='null')} else {value} end"
+    return f"{text} is not null and {value} is null"
+
+
+def _whole(text: str, *, otherwise: str) -> str:
+    number = f"try_cast({text} as decimal(18, 3))"
+    return f"case when {number} = trunc({number}) then {number}::bigint else {otherwise} end"
 
 
 def _text(field: Field) -> str:

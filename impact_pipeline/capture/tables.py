@@ -50,11 +50,15 @@ def version_table(object_name: str) -> str:
 
 def column_types(con: duckdb.DuckDBPyConnection, object_name: str) -> dict[str, str]:
     """The fields that raw.<Object> has columns for, with their types; empty where there is no such table."""
-    rows = con.execute(
-        "select column_name, data_type from duckdb_columns() "
-        "where database_name = current_database() and schema_name = 'raw' and table_name = ? order by column_index",
+    is_there = con.execute(
+        "select 1 from duckdb_tables() where database_name = current_database() and schema_name = 'raw' "
+        "and table_name = ?",
         [object_name],
-    ).fetchall()
+    ).fetchone()
+    if is_there is None:
+        return {}
+    # duckdb_columns() would bind every view of the warehouse.
+    rows = con.execute("select name, type from pragma_table_info(?) order by cid", [table(object_name)]).fetchall()
     return {name: data_type for name, data_type in rows if name not in _OURS}
 
 
@@ -126,11 +130,12 @@ def returned_fields(con: duckdb.DuckDBPyConnection, object_name: str) -> set[str
 
 def note_present(con: duckdb.DuckDBPyConnection, object_name: str, fields: Iterable[str]) -> None:
     """Record that fields that had been missing are there again, and read."""
-    con.execute(
-        "update raw._field set missing_since = null "
-        "where object = $object and list_contains($fields, field) and missing_since is not null",
-        {"object": object_name, "fields": list(fields)},
-    )
+    if names := list(fields):
+        con.execute(
+            "update raw._field set missing_since = null "
+            "where object = $object and list_contains($fields, field) and missing_since is not null",
+            {"object": object_name, "fields": names},
+        )
 
 
 def _create(con: duckdb.DuckDBPyConnection, plan: ObjectPlan) -> None:
@@ -198,12 +203,12 @@ def _describe(con: duckdb.DuckDBPyConnection, plan: ObjectPlan, now: datetime) -
                 "where object = $object and field = $field",
                 {"object": plan.name, "field": field.name, "now": now, **facts},
             )
-    gone = sorted(known.keys() - set(plan.field_names))
-    con.execute(
-        "update raw._field set missing_since = $now "
-        "where object = $object and list_contains($gone, field) and missing_since is null",
-        {"object": plan.name, "gone": gone, "now": now},
-    )
+    if gone := sorted(known.keys() - set(plan.field_names)):
+        con.execute(
+            "update raw._field set missing_since = $now "
+            "where object = $object and list_contains($gone, field) and missing_since is null",
+            {"object": plan.name, "gone": gone, "now": now},
+        )
 
 
 def _facts(field: Field) -> dict[str, object]:
