@@ -211,6 +211,16 @@ def salesforce_of(environment: Mapping[str, str]) -> SalesforceResource:
     )
 
 
+def impact_of(environment: Mapping[str, str]) -> ImpactResource:
+    """The brand account of this environment, for use outside of Dagster."""
+    return ImpactResource(
+        base_url=env.value_of(environment, env.BASE_URL),
+        account_sid=env.value_of(environment, env.ACCOUNT_SID),
+        auth_token=env.value_of(environment, env.AUTH_TOKEN),
+        read_auth_token=env.value_of(environment, env.READ_AUTH_TOKEN),
+    )
+
+
 def definitions_from(
     environment: Mapping[str, str], *, wait_seconds: float = 60.0, clock: Callable[[], datetime] | None = None
 ) -> dg.Definitions:

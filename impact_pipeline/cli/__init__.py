@@ -22,6 +22,8 @@ COMMANDS = {
     "release": "Let one go that is held, although its hold doubts it.",
     "dismiss": "Drop one that is held, for good.",
     "reverse": "Take one back that was reported.",
+    "resend": "Send once more what impact.com does not have.",
+    "recover": "Go on after an old copy of the warehouse was put back.",
     "reread": "Read an object of Salesforce, or a stretch of time, once more.",
     "publish": "Write the readers' copy anew.",
     "test-mapping": "The user's own cases of the mapping: records in, parameters out.",

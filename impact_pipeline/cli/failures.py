@@ -20,6 +20,8 @@ from impact_pipeline.conversions.accept import NothingToAccept
 from impact_pipeline.conversions.relations import UnknownPath
 from impact_pipeline.conversions.words import WordRefused
 from impact_pipeline.outbox.impact.client import ImpactError
+from impact_pipeline.outbox.recover import NotRecovered
+from impact_pipeline.outbox.resend import ResendRefused
 from impact_pipeline.warehouse.binding import WrongBinding
 from impact_pipeline.warehouse.connection import WarehouseError, WarehouseLocked
 from impact_pipeline.warehouse.cycles import NothingCaptured
@@ -39,6 +41,8 @@ _CODES: tuple[tuple[type[BaseException], int], ...] = (
     (SalesforceError, STOPPED),
     (ImpactError, STOPPED),
     (WordRefused, FAILED),
+    (ResendRefused, FAILED),
+    (NotRecovered, FAILED),
     (NothingToAccept, FAILED),
     (CaptureBusy, FAILED),
     (Overtaken, FAILED),

@@ -71,7 +71,7 @@ class ConfirmReport:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Look:
+class Look:
     """A queue record that is due. `submission_id` None: only the list can tell. `key`: of a conversion."""
 
     request_id: int
@@ -80,20 +80,21 @@ class _Look:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Plan:
-    """What this run has to read, from the tables."""
+class Plan:
+    """What this run has to read, from the tables. `lists_submissions`: the whole list of queue records, in any case."""
 
     token: int
     actions_after: datetime
     locking_after: datetime | None
-    polls: list[_Look]
+    polls: list[Look]
     in_doubt: dict[tuple[str, str], datetime]
     list_pages: int
     room: int
+    lists_submissions: bool = False
 
 
 @dataclass(kw_only=True)
-class _Reading:
+class Reading:
     """What came of it."""
 
     listings: list[Listing] = field(default_factory=list)
@@ -131,25 +132,25 @@ def _confirm(
 ) -> ConfirmReport:
     now = clock()
     with warehouse.transaction() as con:
-        token = _enter(con, warehouse, run_id, now)
-        plan = None if token is None else _plan(con, settings, token, now)
+        token = enter(con, warehouse, run_id, now)
+        plan = None if token is None else plan_of(con, settings, token, now)
     if plan is None:
         return ConfirmReport(skipped="another run is reading impact.com.")
     with tempfile.TemporaryDirectory(prefix="impact_pipeline_") as folder:
         files = {resource: Path(folder, resource) for resource in (ACTIONS, SUBMISSIONS)}
-        reading = _read(client, settings, plan, files, now, clock)
+        found = read(client, settings, plan, files, now, clock)
         now = clock()
         with warehouse.transaction() as con:
             if not lease.renew(con, LANE, run_id, plan.token, now, LEASE_SECONDS):
                 raise LeaseLostError(f"run {run_id} lost the lane {LANE!r} to another run; it writes nothing.")
-            report = _keep(con, settings, reading, files, run_id, now)
+            report = keep(con, settings, found, files, run_id, now)
             lease.release(con, LANE, run_id, plan.token)
-    if isinstance(reading.problem, WrongCredentialError | UnreachableError):
-        raise reading.problem
+    if isinstance(found.problem, WrongCredentialError | UnreachableError):
+        raise found.problem
     return report
 
 
-def _enter(con: duckdb.DuckDBPyConnection, warehouse: Warehouse, run_id: str, now: datetime) -> int | None:
+def enter(con: duckdb.DuckDBPyConnection, warehouse: Warehouse, run_id: str, now: datetime) -> int | None:
     """The lane's lease, also from a run whose process is known to be gone."""
     token = lease.acquire(con, LANE, run_id, now, LEASE_SECONDS)
     if token is None:
@@ -160,7 +161,7 @@ def _enter(con: duckdb.DuckDBPyConnection, warehouse: Warehouse, run_id: str, no
     return token
 
 
-def _plan(con: duckdb.DuckDBPyConnection, settings: OutboxSettings, token: int, now: datetime) -> _Plan:
+def plan_of(con: duckdb.DuckDBPyConnection, settings: OutboxSettings, token: int, now: datetime) -> Plan:
     row = con.execute(
         sql_file(__file__, "reading_plan.sql"), {"now": now, "hour_ago": now - timedelta(hours=1)}
     ).fetchone()
@@ -172,12 +173,12 @@ def _plan(con: duckdb.DuckDBPyConnection, settings: OutboxSettings, token: int, 
         "select ActionTrackerId, OrderId, min(intended_at) from outbox.request "
         "where state = 'in_doubt' and Type = 'Conversion' and not needs_person group by all"
     ).fetchall()
-    return _Plan(
+    return Plan(
         token=token,
         actions_after=now - LONGEST_WINDOW if listed_until is None else listed_until - OVERLAP,
         locking_after=locking_after,
         polls=[
-            _Look(request_id=one[0], submission_id=one[1], key=None if one[2] is None else (one[2], one[3]))
+            Look(request_id=one[0], submission_id=one[1], key=None if one[2] is None else (one[2], one[3]))
             for one in due
         ],
         in_doubt={(str(one[0]), str(one[1])): one[2] for one in doubts},
@@ -186,16 +187,16 @@ def _plan(con: duckdb.DuckDBPyConnection, settings: OutboxSettings, token: int, 
     )
 
 
-def _read(
+def read(
     client: Reader,
     settings: OutboxSettings,
-    plan: _Plan,
+    plan: Plan,
     files: dict[str, Path],
     now: datetime,
     clock: Callable[[], datetime],
-) -> _Reading:
+) -> Reading:
     """Read by the plan into the files. An error of impact.com ends reading and is told, what was read before counts."""
-    reading = _Reading()
+    reading = Reading()
     wanted = plan.in_doubt.keys() | {one.key for one in plan.polls}
     found: set[tuple[str, str] | None] = set()
 
@@ -233,7 +234,12 @@ def _read(
                 clock() >= since + settings.settle_after for key, since in plan.in_doubt.items() if key not in found
             )
             looks = [one for one in plan.polls if one.key not in found]
-            if overdue or len(looks) > plan.list_pages or any(one.submission_id is None for one in looks):
+            if (
+                plan.lists_submissions
+                or overdue
+                or len(looks) > plan.list_pages
+                or any(one.submission_id is None for one in looks)
+            ):
                 reading.listings.append(list_submissions(client, submissions, clock=clock))
                 reading.looked_at = [one.request_id for one in looks]
             else:
@@ -244,10 +250,10 @@ def _read(
     return reading
 
 
-def _poll(client: Reader, settings: OutboxSettings, looks: list[_Look], sink: Sink, reading: _Reading) -> None:
+def _poll(client: Reader, settings: OutboxSettings, looks: list[Look], sink: Sink, reading: Reading) -> None:
     """Read the queue records that are due, one by one, oldest first."""
 
-    def look(one: _Look) -> dict[str, object] | ImpactError:
+    def look(one: Look) -> dict[str, object] | ImpactError:
         try:
             return client.record(SUBMISSIONS, str(one.submission_id))
         except ImpactError as error:
@@ -267,10 +273,10 @@ def _poll(client: Reader, settings: OutboxSettings, looks: list[_Look], sink: Si
         reading.looked_at.append(one.request_id)
 
 
-def _keep(
+def keep(
     con: duckdb.DuckDBPyConnection,
     settings: OutboxSettings,
-    reading: _Reading,
+    reading: Reading,
     files: dict[str, Path],
     run_id: str,
     now: datetime,

@@ -18,7 +18,7 @@ from impact_pipeline.outbox.masking import masked_payload
 from impact_pipeline.outbox.moves import LeaseLostError, carry_out, list_moves
 from impact_pipeline.outbox.pacing import LaneState, back_off, read_lane
 from impact_pipeline.outbox.pool import ENDPOINTS, Row, Sent, Stop, Watch, Writer
-from impact_pipeline.outbox.queue import queue_corrections
+from impact_pipeline.outbox.queue import doubt_what_is_there, queue_corrections
 from impact_pipeline.outbox.settings import OutboxSettings
 from impact_pipeline.outbox.states import RequestType, State, Wait
 from impact_pipeline.outbox.verdicts import Judgement, Verdict
@@ -106,10 +106,11 @@ class Lane:
             self._token = token
             list_moves(con)
             con.execute(
-                sql_file(__file__, "recover.sql"), {"token": token, "look_at": now + self._settings.settle_after}
+                sql_file(__file__, "stranded.sql"), {"token": token, "look_at": now + self._settings.settle_after}
             )
             self._recovered = carry_out(con, run_id=self._run_id, now=now, lane=LANE, token=token, is_takeover=True)
             queue_corrections(con, self._settings, run_id=self._run_id, now=now)
+            doubt_what_is_there(con, run_id=self._run_id, now=now)
             state = read_lane(
                 con,
                 now,

@@ -17,7 +17,8 @@ update outbox.request as r
        run_id = $run_id,
        submission_id = coalesce(m.submission_id, r.submission_id),
        action_id = coalesce(m.action_id, r.action_id),
-       intended_at = case when m.to_state = 'intended' then $now else r.intended_at end,
+       intended_at = case when m.to_state = 'intended' then $now
+                          when not coalesce(m.is_thawed, false) then coalesce(m.intended_at, r.intended_at) end,
        accepted_at = case when m.to_state = 'accepted' then $now else r.accepted_at end,
        settled_at = case when m.to_state = 'settled' then $now
                          when m.to_state = 'ready' then null

@@ -13,12 +13,11 @@ import duckdb
 
 from impact_pipeline.config.load import Config
 from impact_pipeline.conversions.accept import Withheld, withheld
-from impact_pipeline.conversions.decide import decide
 from impact_pipeline.conversions.eligible import eligible
 from impact_pipeline.outbox.lane import read_due
-from impact_pipeline.outbox.queue import enqueue
+from impact_pipeline.outbox.queue import decide_and_enqueue
 from impact_pipeline.outbox.settings import settings_of
-from impact_pipeline.warehouse.cycles import binding, newest_cycle
+from impact_pipeline.warehouse.cycles import binding
 from impact_pipeline.warehouse.sql import sql_file
 
 RUN_ID = "plan"
@@ -53,20 +52,9 @@ def rehearse(con: duckdb.DuckDBPyConnection, config: Config, *, now: datetime) -
         NothingCaptured: there was no cycle yet.
         UnknownPath: the configuration names a field that was not captured.
     """
-    bound, cycle_id = binding(con), newest_cycle(con)
     row = con.execute("select coalesce(max(decision_id), 0) from conversions.decision").fetchone()
-    decide(
-        con,
-        config,
-        cycle_id=cycle_id,
-        run_id=RUN_ID,
-        now=now,
-        campaign_id=bound.campaign_id,
-        organization_id=bound.organization_id,
-    )
-    settings = settings_of(config, bound.campaign_id)
-    enqueue(con, settings, run_id=RUN_ID, now=now)
-    read_due(con, settings, now)
+    decide_and_enqueue(con, config, run_id=RUN_ID, now=now)
+    read_due(con, settings_of(config, binding(con).campaign_id), now)
     return int(row[0]) if row else 0
 
 

@@ -11,9 +11,12 @@ from typing import Any
 
 import duckdb
 
+from impact_pipeline.config.load import Config
 from impact_pipeline.config.parameters import Parameter, catalogue
+from impact_pipeline.conversions.decide import decide
 from impact_pipeline.outbox.moves import carry_out, list_moves
-from impact_pipeline.outbox.settings import OutboxSettings
+from impact_pipeline.outbox.settings import OutboxSettings, settings_of
+from impact_pipeline.warehouse.cycles import binding, newest_cycle
 from impact_pipeline.warehouse.sql import quote_identifier, sql_file
 
 # These lead the body; the others follow in the order of the catalogue. EventTypeCode is sent, so ActionTrackerId is
@@ -29,6 +32,7 @@ class QueueCounts:
 
     Args:
         reopened: withdrawn before, wanted again.
+        found_there: in doubt instead of being sent, because impact.com's own records hold their key.
         key_taken: conversions left out because another event's request has their key.
         corrections_left_out: wanted states that can't be told: locked, at the limit, or refused before.
     """
@@ -37,6 +41,7 @@ class QueueCounts:
     refreshed: int = 0
     reopened: int = 0
     withdrawn: int = 0
+    found_there: int = 0
     key_taken: int = 0
     corrections_queued: int = 0
     corrections_withdrawn: int = 0
@@ -61,6 +66,7 @@ def enqueue(con: duckdb.DuckDBPyConnection, settings: OutboxSettings, *, run_id:
     newest = _number(con, "select coalesce(max(request_id), 0) from outbox.request")
     queued = _number(con, sql_file(__file__, "queue_new.sql"), {"run_id": run_id, "now": now})
     con.execute(sql_file(__file__, "queue_history.sql"), {"run_id": run_id, "now": now, "newest": newest})
+    found_there = doubt_what_is_there(con, run_id=run_id, now=now)
     key_taken = _number(con, sql_file(__file__, "queue_key_taken.sql"))
     corrections = queue_corrections(con, settings, run_id=run_id, now=now)
     return QueueCounts(
@@ -68,11 +74,47 @@ def enqueue(con: duckdb.DuckDBPyConnection, settings: OutboxSettings, *, run_id:
         refreshed=refreshed,
         reopened=reopened,
         withdrawn=withdrawn,
+        found_there=found_there,
         key_taken=key_taken,
         corrections_queued=corrections[0],
         corrections_withdrawn=corrections[1],
         corrections_left_out=corrections[2],
     )
+
+
+def decide_and_enqueue(con: duckdb.DuckDBPyConnection, config: Config, *, run_id: str, now: datetime) -> QueueCounts:
+    """
+    Answer what is new or open by what was captured last, and queue what follows, as the next cycle would.
+
+    Raises:
+        NothingCaptured: there was no cycle yet.
+        UnknownPath, ConfigError: as in decide.
+    """
+    bound = binding(con)
+    decide(
+        con,
+        config,
+        cycle_id=newest_cycle(con),
+        run_id=run_id,
+        now=now,
+        campaign_id=bound.campaign_id,
+        organization_id=bound.organization_id,
+    )
+    return enqueue(con, settings_of(config, bound.campaign_id), run_id=run_id, now=now)
+
+
+def doubt_what_is_there(
+    con: duckdb.DuckDBPyConnection, *, run_id: str, now: datetime, lost_since: datetime | None = None
+) -> int:
+    """
+    Put in doubt what waits to be sent although impact.com's own records hold its key; how many.
+
+    Args:
+        lost_since: after it a file that an old copy replaced may have sent; None: all attempts are known.
+    """
+    list_moves(con)
+    con.execute(sql_file(__file__, "queue_known.sql"), {"now": now, "lost_since": lost_since})
+    return carry_out(con, run_id=run_id, now=now)
 
 
 def queue_corrections(

@@ -1,10 +1,13 @@
 -- What     gives requests that were never intended the body that their conversion has by now
--- Reads    body, conversions.conversion
+-- Reads    body, conversions.conversion; outbox.request: a key is only taken where nobody else has it
 -- Writes   outbox.request
 -- Grain    one row per request whose body differs
 update outbox.request as r
    set payload = b.payload,
        payload_sha256 = b.payload_sha256,
+       ActionTrackerId = c.ActionTrackerId,
+       EventTypeCode = c.EventTypeCode,
+       OrderId = c.OrderId,
        CustomerId = c.CustomerId,
        has_click_id = c.ClickId is not null,
        EventDate = c.EventDate,
@@ -19,6 +22,11 @@ update outbox.request as r
    and r.Type = 'Conversion'
    and r.state in ('ready', 'withdrawn')
    and r.intended_at is null
-   and r.OrderId = c.OrderId
-   and r.EventTypeCode = c.EventTypeCode
+   and not exists (
+           select 1
+             from outbox.request as o
+            where o.Type = 'Conversion'
+              and (o.CampaignId, o.ActionTrackerId, o.OrderId) = (c.CampaignId, c.ActionTrackerId, c.OrderId)
+              and o.request_id <> r.request_id
+              and o.state <> 'withdrawn')
    and r.payload_sha256 is distinct from b.payload_sha256

@@ -15,16 +15,26 @@ open as (
      where r.state in ('accepted', 'in_doubt')
         or (r.Type = 'Conversion'
             and (r.state = 'refused' or (r.state = 'settled' and r.outcome <> 'credited')))),
-first_intent as (
-    select request_id, min(moved_at) as first_intended_at
+resent as (
+    select request_id, max(transition_id) as resent_id
       from audit.transition
-     where to_state = 'intended'
+     where reason = 'resent'
+     group by all),
+-- One that was never intended here was found there: by the submission of a file that an old copy replaced, or by others.
+intent as (
+    select o.request_id,
+           coalesce(min(t.moved_at), any_value(o.intended_at)) as first_intended_at,
+           -- Records from before a person had it sent anew belong to what was sent then.
+           coalesce(min(t.moved_at) filter (where t.transition_id > n.resent_id), first_intended_at) as sent_since
+      from open as o
+      left join audit.transition as t on t.request_id = o.request_id and t.to_state = 'intended'
+      left join resent as n on n.request_id = o.request_id
      group by all),
 -- Clocks may differ by some minutes.
 submission as (
     select o.request_id, s.*
       from open as o
-      join first_intent as f using (request_id)
+      join intent as f using (request_id)
       join audit.current_submission as s
         on (o.state = 'accepted' and s.submission_id = o.submission_id)
         or ((o.state = 'in_doubt' or o.submission_id is null)
@@ -32,7 +42,7 @@ submission as (
             and s.OrderId = o.OrderId
             and (s.ActionTrackerId = o.ActionTrackerId or s.EventCode = o.EventTypeCode)
             and s.submission_id is distinct from o.submission_id
-            and s.SubmissionDate >= f.first_intended_at - interval 5 minutes)
+            and s.SubmissionDate >= f.sent_since - interval 5 minutes)
      where o.state in ('accepted', 'in_doubt')
    qualify row_number() over (
                partition by o.request_id
@@ -79,7 +89,7 @@ select o.request_id, o.Type, o.state, o.outcome, o.needs_person, o.attempt_count
        f.first_intended_at + to_seconds(y.dedup_seconds / 2) as safe_until,
        coalesce(d.decision = 'send', false) and w.event_id is null as is_still_wanted
   from open as o
-  join first_intent as f using (request_id)
+  join intent as f using (request_id)
   left join submission as s using (request_id)
   left join ending as e using (request_id)
   left join action as a using (request_id)

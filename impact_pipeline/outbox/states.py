@@ -52,7 +52,8 @@ class RequestType(StrEnum):
 
 LEGAL_MOVES: Mapping[State, frozenset[State]] = MappingProxyType(
     {
-        State.READY: frozenset({State.INTENDED, State.WITHDRAWN}),
+        # In doubt without an intent of ours: impact.com's own records hold its key already.
+        State.READY: frozenset({State.INTENDED, State.WITHDRAWN, State.IN_DOUBT}),
         # Back to ready only where the request provably did not leave, or impact.com provably turned it away for now.
         State.INTENDED: frozenset({State.ACCEPTED, State.REFUSED, State.READY, State.IN_DOUBT}),
         # In doubt to in doubt: a person is needed, or no longer.

@@ -7,10 +7,12 @@ was sent; sending with it would send again.
 
 import json
 import os
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
+
+_REMEDY = "Put the newest copy back; if there is none, go on by what impact.com has: impact-pipeline recover."
 
 
 class RestoredOldCopy(Exception):
@@ -52,22 +54,40 @@ def check(con: duckdb.DuckDBPyConnection, warehouse: Path) -> None:
     Raises:
         RestoredOldCopy: the mark names a move that the file does not know, or the mark can't be read.
     """
-    target = mark_path(warehouse)
-    try:
-        text = target.read_text("utf-8")
-    except FileNotFoundError:
+    mark = _read(warehouse)
+    if mark is None:
         return
-    try:
-        mark = json.loads(text)
-        transition_id, moved_at = int(mark["transition_id"]), datetime.fromisoformat(mark["moved_at"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise RestoredOldCopy(
-            f"{target} can't be read, so whether {warehouse.name} is an old copy can't be told. "
-            f"Read what impact.com has, then delete {target.name}."
-        ) from error
+    if isinstance(mark, str):
+        raise RestoredOldCopy(f"{mark}, so whether {warehouse.name} is an old copy can't be told. {_REMEDY}")
+    transition_id, moved_at = mark
     found = con.execute("select moved_at from audit.transition where transition_id = ?", [transition_id]).fetchone()
     if found is None or found[0] != moved_at:
         raise RestoredOldCopy(
             f"{warehouse} does not hold move {transition_id}, after which something was sent: this is an old copy. "
-            f"Put the newest copy back; if there is none, read what impact.com has, then delete {target.name}."
+            f"{_REMEDY}"
         )
+
+
+def marked_at(warehouse: Path) -> datetime | None:
+    """When something was about to be sent last; of a mark that can't be read, when it was written. None: never."""
+    mark = _read(warehouse)
+    if isinstance(mark, str):
+        return datetime.fromtimestamp(mark_path(warehouse).stat().st_mtime, UTC)
+    return None if mark is None else mark[1]
+
+
+def clear(warehouse: Path) -> None:
+    """Remove the mark: the file knows of no move at all."""
+    mark_path(warehouse).unlink(missing_ok=True)
+
+
+def _read(warehouse: Path) -> tuple[int, datetime] | str | None:
+    """The marked move and its time; a sentence where the mark can't be read, None where there is none."""
+    target = mark_path(warehouse)
+    try:
+        mark = json.loads(target.read_text("utf-8"))
+        return int(mark["transition_id"]), datetime.fromisoformat(mark["moved_at"])
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError):
+        return f"{target} can't be read"

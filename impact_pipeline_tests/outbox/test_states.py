@@ -13,7 +13,6 @@ from impact_pipeline_tests.outbox.conftest import START, Outbox
     ("from_state", "to_state", "outcome"),
     [
         (State.READY, State.ACCEPTED, None),
-        (State.READY, State.IN_DOUBT, None),
         (State.INTENDED, State.SETTLED, Outcome.CREDITED),
         (State.ACCEPTED, State.READY, None),
         (State.ACCEPTED, State.INTENDED, None),
