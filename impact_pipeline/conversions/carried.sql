@@ -1,5 +1,5 @@
 -- What     the decisions that carry an event of the records that changed or are open, or of those merged with them
--- Reads    changes.change, open_pair, conversions.current_decision, conversions.cursor, {table}
+-- Reads    fresh, open_pair, conversions.current_decision, {table}
 -- Writes   carried (temporary)
 -- Grain    one row per event
 -- Binds    $object varchar
@@ -7,9 +7,7 @@ create or replace temp table carried as
 with
 touched as (
     select Id
-      from changes.change
-     where object = $object
-       and change_id > coalesce((select change_id from conversions.cursor where object = $object), 0)
+      from fresh
     union
     select Id
       from open_pair)

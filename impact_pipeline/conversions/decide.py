@@ -1,10 +1,11 @@
 """
 changes.* → conversions.*: what becomes of each change for each event, set-based, one object after the other.
 
-    open_pair, carried, pair → moment → fact → need → line, mapped → standing → answer, correction
-         → decision, conversion, item, wanted
+    fresh_change, waiting_pair → fresh, open_pair, carried, pair → moment → fact → need → line, mapped → standing
+         → answer, correction → decision, conversion, item, wanted
 
-When all objects have been answered, the guards look at the call as a whole.
+From fresh and open_pair on, a slice of the records at a time. When all objects have been answered, the guards look at
+the call as a whole.
 
 Facts and mapping are compiled per object; the answers are the same few statements for all. Held pairs, and pairs to be
 sent that nobody intended yet, are answered anew every time, so a hold ends by itself and values follow the record
@@ -32,6 +33,9 @@ from impact_pipeline.conversions.renames import list_renames
 from impact_pipeline.conversions.words import OVERRULED
 from impact_pipeline.warehouse.sql import add_columns, quote_identifier, quote_literal, sql_file
 
+# A slice of so many stays within the warehouse's memory limit.
+SLICE_SIZE = 400_000
+
 
 @dataclass(frozen=True, kw_only=True)
 class DecisionCounts:
@@ -54,6 +58,7 @@ def decide(
     campaign_id: str,
     organization_id: str,
     is_guarded: bool = True,
+    slice_size: int = SLICE_SIZE,
 ) -> DecisionCounts:
     """
     Answer what is new or open, in the caller's transaction.
@@ -63,6 +68,8 @@ def decide(
 
     Args:
         is_guarded: false where nothing can follow from it: a guard would hide what was asked about.
+        slice_size: about how many changes are answered at a time, a record's always together. Fewer read the records'
+            tables more often, more need more memory.
 
     Raises:
         UnknownPath: the configuration names a field that was not captured.
@@ -83,7 +90,7 @@ def decide(
     con.execute(sql_file(__file__, "close.sql"))
     for about in _parents_first(config):
         if about.name in described.types:
-            step = _Step(con, config, about, described, now)
+            step = _Step(con, config, about, described, now, slice_size)
             step.run(cycle_id=cycle_id, run_id=run_id, campaign_id=campaign_id, organization_id=organization_id)
     if is_guarded:
         there = [name for name in config.objects if name in described.types]
@@ -101,28 +108,43 @@ class _Step:
     """One object of one call."""
 
     def __init__(
-        self, con: duckdb.DuckDBPyConnection, config: Config, about: ObjectConfig, described: Captured, now: datetime
+        self,
+        con: duckdb.DuckDBPyConnection,
+        config: Config,
+        about: ObjectConfig,
+        described: Captured,
+        now: datetime,
+        slice_size: int,
     ) -> None:
         self.con = con
         self.config = config
         self.about = about
         self.captured = described
         self.now = now
+        self.slice_size = slice_size
 
     def run(self, *, cycle_id: str, run_id: str, campaign_id: str, organization_id: str) -> None:
-        events = list(self.about.events)
-        correctable = [name for name, event in self.about.events.items() if event.rules]
-        self._execute("open.sql", object=self.about.name, events=events)
-        self._execute("carried.sql", formats=self._merged(), object=self.about.name)
-        self._execute("pairs.sql", object=self.about.name, events=events, correctable=correctable)
-        if _count(self.con, "pair") == 0:
-            return
+        self._execute("open.sql", object=self.about.name, events=list(self.about.events))
+        self._execute("fresh.sql", object=self.about.name)
+        self._execute("slices.sql", formats={"merged": self._merged_records()}, slice_size=self.slice_size)
         decided: dict[str, Any] = {
             "config_hash": self.config.hash,
             "cycle_id": cycle_id,
             "run_id": run_id,
             "now": self.now,
         }
+        for (number,) in self.con.execute("select distinct slice from sliced order by slice").fetchall():
+            self._answer(number, decided, campaign_id=campaign_id, organization_id=organization_id)
+        self._execute("move_cursor.sql", object=self.about.name)
+
+    def _answer(self, number: int, decided: dict[str, Any], *, campaign_id: str, organization_id: str) -> None:
+        """Answer the pairs of one slice of the records."""
+        events = list(self.about.events)
+        correctable = [name for name, event in self.about.events.items() if event.rules]
+        self._execute("slice_open.sql", slice=number)
+        self._execute("slice_fresh.sql", slice=number)
+        self._execute("carried.sql", formats=self._merged(), object=self.about.name)
+        self._execute("pairs.sql", events=events, correctable=correctable)
         plain = find_facts(
             self.con,
             self.config,
@@ -150,7 +172,13 @@ class _Step:
         self._execute("restore.sql", now=self.now)
         self._execute("unwant.sql")
         self._execute("want.sql", now=self.now)
-        self._execute("move_cursor.sql", object=self.about.name)
+
+    def _merged_records(self) -> str:
+        """The query of the records of the object that were merged, or became others by it."""
+        if not self.captured.has(self.about.name, "MasterRecordId"):
+            return "select null where false"
+        table = f"raw.{_q(self.about.name)}"
+        return f'select unnest(["Id", "MasterRecordId"]) from {table} where "MasterRecordId" is not null'
 
     def _merged(self) -> dict[str, str]:
         """The table of the object, and the records that were merged into those that changed, or that they became."""
@@ -216,11 +244,6 @@ def _parents_first(config: Config) -> list[ObjectConfig]:
 
 def _newest_decision(con: duckdb.DuckDBPyConnection) -> int:
     row = con.execute("select coalesce(max(decision_id), 0) from conversions.decision").fetchone()
-    return int(row[0]) if row else 0
-
-
-def _count(con: duckdb.DuckDBPyConnection, table: str) -> int:
-    row = con.execute(f"select count(*) from {table}").fetchone()
     return int(row[0]) if row else 0
 
 

@@ -6,25 +6,27 @@
 create or replace temp table moment as
 with
 cycle as (
-    select cycle_id, row_number() over (order by cycle_id) as number
-      from (select distinct cycle_id
-              from audit.extraction
-             where purpose = 'window'
-               and object in ({histories}))),
-newest_cycle as (
-    select coalesce(max(number), 0) as number from cycle),
+    select distinct cycle_id
+      from audit.extraction
+     where purpose = 'window'
+       and object in ({histories})),
+since as (
+    -- Cycles that read the history, after the one that found the change.
+    select f.cycle_id, count(c.cycle_id) as cycles_since
+      from (select distinct cycle_id from pair_change) as f
+      left join cycle as c on c.cycle_id > f.cycle_id
+     group by f.cycle_id),
 seen as (
     select c.change_id, c.Id, c.kind, c.fields, c.occurred_at, c.detected_at, c.version_id, c.history_id,
            c.previous_history_id,
-           -- Cycles that read the history, after the one that found the change.
-           (select number from newest_cycle) - coalesce(y.number, 0) as cycles_since,
+           y.cycles_since,
            v."_is_deleted" as was_deleted,
            v."_deleted_how" is not null and not v."_is_deleted" as was_missing,
            {columns}
       from pair_change as c
       join {version_table} as v on v."_version_id" = c.version_id
       left join {version_table} as p on p."_version_id" = c.previous_version_id
-      asof left join cycle as y on c.cycle_id >= y.cycle_id
+      join since as y using (cycle_id)
       {history_joins})
 select s.*{caught_up}
   from seen as s

@@ -1,10 +1,10 @@
 -- What     the pairs of one object that are answered anew, as they stand: held, or to be sent and not yet intended (their
 --          values follow the record), or dismissed, and the person thinks better of it
 -- Reads    conversions.open_decision, decision, current_decision, current_word; outbox.request
--- Writes   open_pair (temporary)
+-- Writes   waiting_pair (temporary)
 -- Grain    one row per pair
 -- Binds    $object varchar, $events varchar[]
-create or replace temp table open_pair as
+create or replace temp table waiting_pair as
 select d.*
   from conversions.open_decision as o
   join conversions.decision as d using (decision_id)

@@ -1,16 +1,10 @@
 -- What     lists the pairs of change and event of one object that need an answer
--- Reads    changes.change, open_pair, carried, conversions.cursor, conversions.word
+-- Reads    fresh, open_pair, carried, conversions.word
 -- Writes   pair (temporary)
 -- Grain    one row per pair; role = new (never answered), open (as in open_pair) or carrier (reported, on a record that
 --          changed: what a correction is weighed against); is_carried: the record carries the event already
--- Binds    $object varchar, $events varchar[], $correctable varchar[]
+-- Binds    $events varchar[], $correctable varchar[]
 create or replace temp table pair as
-with
-fresh as (
-    select change_id, Id
-      from changes.change
-     where object = $object
-       and change_id > coalesce((select change_id from conversions.cursor where object = $object), 0))
 select f.change_id, f.event, 'new' as role,
        c.Id is not null as is_carried
   from (select change_id, Id, unnest($events) as event from fresh) as f

@@ -1,0 +1,21 @@
+-- What     which records are answered together: all changes of a record, the records in the order of their changes; merged
+--          ones first and together
+-- Reads    fresh_change, waiting_pair; {merged}: the records of the object that were merged
+-- Writes   sliced (temporary)
+-- Grain    one row per record
+-- Binds    $slice_size bigint: about how many changes are answered at a time, so that memory stays bounded
+create or replace temp table sliced as
+with
+record as (
+    select Id, sum(change_count) as change_count, min(started_at) as started_at
+      from (select Id, count(*) as change_count, min(occurred_at) as started_at from fresh_change group by Id
+             union all
+            select Id, count(*), min(event_at) from waiting_pair group by Id)
+     group by Id),
+merged as (
+    {merged})
+select Id,
+       case when Id in (from merged) then 0
+            else (sum(change_count) over (order by started_at, Id rows unbounded preceding) - change_count) // $slice_size
+       end::bigint as slice
+  from record
