@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev test lint types unit definitions bench-capture constraints clean
+.PHONY: help install demo dev test lint types unit definitions bench-capture docs constraints clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort
@@ -38,6 +38,11 @@ unit: install
 
 bench-capture: install  ## how fast capture is, against plain download into DuckDB; minutes
 	$(BIN)/python -m impact_pipeline_tests.benchmarks.capture
+
+docs: install  ## write the pages anew that are made from the code
+	$(BIN)/python -m impact_pipeline.config.parameters_page > docs/parameters.md
+	$(BIN)/python -m impact_pipeline.warehouse.tables_page > docs/tables.md
+	$(BIN)/python -m impact_pipeline_tests.capture.test_drift
 
 constraints: install  ## resolve the dependencies anew and write constraints.txt
 	$(BIN)/python -m pip install --quiet uv

@@ -288,3 +288,13 @@ def _closed_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def test_a_shell_completes_commands_and_options(monkeypatch: pytest.MonkeyPatch) -> None:
+    def completed(words: str) -> list[str]:
+        count = str(len(words.split()) - 1)
+        asked = {"_IMPACT_PIPELINE_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": count}
+        return CliRunner().invoke(cli, [], prog_name="impact-pipeline", env=asked).stdout.split()
+
+    assert "plain,reconcile" in completed("impact-pipeline rec")
+    assert completed("impact-pipeline plan --acc") == ["plain,--accept"]
