@@ -105,3 +105,24 @@ def test_an_old_copy_stops_sending_until_recover(flow: Flow) -> None:
     assert "Nothing had to be done" in invoke("recover").output
     flow.cycle()
     assert flow.reported() == {("Lead_Qualified", f"Lead_Qualified_{lead}"): 1}
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [(401, "check IMPACT_ACCOUNT_SID and IMPACT_AUTH_TOKEN"), (403, "enable Conversions and Actions for it")],
+)
+def test_a_dead_credential_stops_the_lane_and_every_run_says_so_until_it_is_mended(
+    flow: Flow, status: int, said: str
+) -> None:
+    """The second run asks impact.com nothing: the lane rests for minutes, and that is no success."""
+    a_qualified_lead(flow)
+    flow.advance(minutes=5)
+    flow.impact_faults.add(Fault(kind="server_error", method="POST", parameters={"status": status}))
+
+    results = [invoke("run"), invoke("run")]
+
+    for result in results:
+        assert result.exit_code == 3, result.output
+        assert said in result.output
+    assert len(flow.program.received) == 1
+    assert flow.rows("select state from outbox.request") == [("ready",)]

@@ -3,9 +3,16 @@
 import dagster as dg
 
 from impact_pipeline.config.resource import ConfigResource
+from impact_pipeline.outbox.impact.client import (
+    ImpactError,
+    NotPermittedError,
+    UnreachableError,
+    WrongCredentialError,
+)
 from impact_pipeline.outbox.impact.resource import ImpactResource
 from impact_pipeline.outbox.lane import SubmitReport
 from impact_pipeline.outbox.moves import LeaseLostError
+from impact_pipeline.outbox.pool import TURNED_AWAY, Stop
 from impact_pipeline.outbox.settings import settings_of
 from impact_pipeline.outbox.submit import submit
 from impact_pipeline.warehouse.assets import bars, count_table
@@ -14,7 +21,7 @@ from impact_pipeline.warehouse.resource import ClockResource, WarehouseResource
 
 SUBMIT_JOB = "submit_conversions"
 # Why a run that ended early failed, so that somebody hears of it. A rate limit is no failure.
-FAILING = frozenset({"turned_away", "refused_alike", "breaker_open"})
+FAILING = frozenset({TURNED_AWAY, "refused_alike", "breaker_open"})
 
 
 @dg.op(
@@ -37,7 +44,8 @@ def submit_requests(context: dg.OpExecutionContext) -> dg.Output[None]:
         client.close()
     context.log.info(sentence(report))
     if report.stop is not None and report.stop.code in FAILING:
-        raise dg.Failure(description=sentence(report), metadata=_metadata(report), allow_retries=False)
+        failure = dg.Failure(description=sentence(report), metadata=_metadata(report), allow_retries=False)
+        raise failure from _cause(report.stop)
     return dg.Output(None, metadata=_metadata(report))
 
 
@@ -61,6 +69,16 @@ def sentence(report: SubmitReport) -> str:
         f"Stopped early: {report.stop.why}." if report.stop else "",
     ]
     return " ".join(filter(None, parts))
+
+
+def _cause(stop: Stop) -> Exception | None:
+    """Whose fault it is, in the client's own words for it; None: nobody's in particular."""
+    if stop.code == "breaker_open":
+        return UnreachableError(f"{stop.why}.")
+    if stop.code != TURNED_AWAY:
+        return None
+    kinds = {"http_401": WrongCredentialError, "http_403": NotPermittedError}
+    return kinds.get(stop.reason, ImpactError)(f"{stop.why}. Nothing more is sent before that.")
 
 
 def _metadata(report: SubmitReport) -> dict[str, dg.MetadataValue]:

@@ -17,7 +17,7 @@ import duckdb
 from impact_pipeline.outbox.masking import masked_payload
 from impact_pipeline.outbox.moves import LeaseLostError, carry_out, list_moves
 from impact_pipeline.outbox.pacing import LaneState, back_off, read_lane
-from impact_pipeline.outbox.pool import ENDPOINTS, Row, Sent, Stop, Watch, Writer
+from impact_pipeline.outbox.pool import ENDPOINTS, TURNED_AWAY, Row, Sent, Stop, Watch, Writer
 from impact_pipeline.outbox.queue import doubt_what_is_there, queue_corrections
 from impact_pipeline.outbox.settings import OutboxSettings
 from impact_pipeline.outbox.states import RequestType, State, Wait
@@ -50,7 +50,7 @@ class SubmitReport:
         recovered: requests that an earlier run had left without an answer and that are in doubt now.
         waits: ready requests that were left, by what they wait for.
         skipped: why nothing was tried at all; None where the lane ran.
-        stop: why the lane ended before its queue did.
+        stop: why the lane ended before its queue did, or did not begin because a person has to do something.
     """
 
     verdicts: dict[str, int] = field(default_factory=dict)
@@ -164,7 +164,10 @@ class Lane:
 
     def _keep_out(self, con: duckdb.DuckDBPyConnection, state: LaneState) -> SubmitReport:
         lease.release(con, LANE, self._run_id, self._token)
-        return SubmitReport(skipped=f"nothing is sent: {state.why}.", recovered=self._recovered)
+        stop = None
+        if state.turned_away is not None:
+            stop = Stop(code=TURNED_AWAY, why=state.why, needs_person=True, reason=state.turned_away)
+        return SubmitReport(skipped=f"nothing is sent: {state.why}.", recovered=self._recovered, stop=stop)
 
     def _renew(self, con: duckdb.DuckDBPyConnection, now: datetime) -> None:
         if not lease.renew(con, LANE, self._run_id, self._token, now, self._settings.lease_seconds):

@@ -3,14 +3,14 @@ When the submit lane may go on, told from the newest attempts alone, so that it 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import takewhile
 
 import duckdb
 
 from impact_pipeline.outbox.states import Wait
-from impact_pipeline.outbox.verdicts import Verdict
+from impact_pipeline.outbox.verdicts import Verdict, why_turned_away
 from impact_pipeline.warehouse.sql import sql_file
 
 # How many of the newest attempts are looked at.
@@ -28,6 +28,7 @@ class PastAttempt:
     verdict: str
     started_at: datetime
     wait_seconds: float | None = None
+    http_status: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,18 +38,22 @@ class LaneState:
         open_at: nothing is sent before; None: at once.
         wait, why: the code and a sentence, where open_at is given.
         is_probing: True after trouble: the next group is one row only.
+        turned_away: the reason of the newest verdict that was about the account and not about a request; None: it was
+            accepted since. A person has to do something.
     """
 
     open_at: datetime | None = None
     wait: Wait | None = None
     why: str = ""
     is_probing: bool = False
+    turned_away: str | None = None
 
 
 def read_lane(con: duckdb.DuckDBPyConnection, now: datetime, *, breaker_after: int, refused_alike: int) -> LaneState:
     """The lane's state by audit.attempt."""
     rows = con.execute(sql_file(__file__, "newest_attempts.sql"), {"count": LOOK_BACK}).fetchall()
-    attempts = [PastAttempt(group_id=one[0], verdict=one[1], started_at=one[2], wait_seconds=one[3]) for one in rows]
+    names = ("group_id", "verdict", "started_at", "wait_seconds", "http_status")
+    attempts = [PastAttempt(**dict(zip(names, row, strict=True))) for row in rows]
     return lane_state(attempts, now, breaker_after=breaker_after, refused_alike=refused_alike)
 
 
@@ -71,8 +76,11 @@ def lane_state(
     if not fruitless:
         return LaneState()
     last_at = fruitless[0].started_at
-    if any(one.verdict == Verdict.STOP_LANE for one in fruitless):
-        return _closed(now, last_at + STOPPED_FOR, f"impact.com turned the account away at {_clock(last_at)}")
+    turned_away = next((one for one in fruitless if one.verdict == Verdict.STOP_LANE), None)
+    if turned_away is not None:
+        why = why_turned_away(f"http_{turned_away.http_status}")
+        state = _closed(now, last_at + STOPPED_FOR, f"{why}; that was at {_clock(last_at)}")
+        return replace(state, turned_away=f"http_{turned_away.http_status}")
     lost = list(takewhile(lambda one: one.verdict in (Verdict.IN_DOUBT, Verdict.NOT_SENT), fruitless))
     if len(lost) >= breaker_after:
         groups = len({one.group_id for one in lost})

@@ -15,7 +15,7 @@ from typing import Protocol
 from impact_pipeline.outbox.impact.rate import Rate
 from impact_pipeline.outbox.impact.transport import Answer
 from impact_pipeline.outbox.states import RequestType
-from impact_pipeline.outbox.verdicts import Judgement, Verdict, judge
+from impact_pipeline.outbox.verdicts import Judgement, Verdict, judge, why_turned_away
 
 
 class Writer(Protocol):
@@ -31,6 +31,7 @@ ENDPOINTS = {
     RequestType.APPROVAL: ("PUT", "Actions"),
     RequestType.REVERSAL: ("DELETE", "Actions"),
 }
+TURNED_AWAY = "turned_away"
 _ANSWER_BYTES = 4000
 
 
@@ -71,11 +72,13 @@ class Stop:
     Args:
         code: `rate_limited`, `breaker_open`, `turned_away`, `refused_alike`, `lease_ending`, `interrupted`.
         needs_person: True where waiting will not mend it.
+        reason: of the verdict, where one answer stopped it.
     """
 
     code: str
     why: str
     needs_person: bool = False
+    reason: str = ""
 
 
 class Watch:
@@ -124,7 +127,7 @@ class Watch:
     def _due(self, judgement: Judgement) -> Stop | None:
         verdict, reason = judgement.verdict, judgement.reason
         if verdict == Verdict.STOP_LANE:
-            return Stop(code="turned_away", why=TURNED_AWAY.get(reason, _TURNED_AWAY.format(reason)), needs_person=True)
+            return Stop(code=TURNED_AWAY, why=why_turned_away(reason), needs_person=True, reason=reason)
         if verdict == Verdict.LATER:
             return Stop(code="rate_limited", why=f"impact.com asks to wait {judgement.wait_seconds or 0:.0f} s")
         if self._lost >= self._breaker_after:
@@ -134,16 +137,6 @@ class Watch:
             why = f"impact.com refused {self._refusals[1]} requests alike ({reason}); check the mapping and the program"
             return Stop(code="refused_alike", why=why, needs_person=True)
         return None
-
-
-TURNED_AWAY = {
-    "http_401": "impact.com refused the credential (401); check IMPACT_ACCOUNT_SID and IMPACT_AUTH_TOKEN",
-    "http_403": "impact.com does not let this token write (403); enable Conversions and Actions for it under "
-    "Settings → Technical → API",
-    "http_404": "impact.com does not know the address (404); check IMPACT_BASE_URL and IMPACT_ACCOUNT_SID",
-    "http_405": "impact.com does not take this method (405); a proxy may be in between",
-}
-_TURNED_AWAY = "impact.com answered {}; check IMPACT_BASE_URL, it may have moved or lie behind a proxy"
 
 
 def send_group(

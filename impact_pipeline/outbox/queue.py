@@ -69,6 +69,11 @@ def enqueue(con: duckdb.DuckDBPyConnection, settings: OutboxSettings, *, run_id:
     found_there = doubt_what_is_there(con, run_id=run_id, now=now)
     key_taken = _number(con, sql_file(__file__, "queue_key_taken.sql"))
     corrections = queue_corrections(con, settings, run_id=run_id, now=now)
+    con.execute(
+        "update outbox.queue_cursor set decision_id = decided.newest "
+        "from (select coalesce(max(decision_id), 0) as newest from conversions.decision) as decided "
+        "where decision_id <> decided.newest"
+    )
     return QueueCounts(
         queued=queued,
         refreshed=refreshed,

@@ -32,6 +32,15 @@ _REFUSING = frozenset({400, 402, 406, 411, 413, 414, 415, 422, 431})
 _STOPPING = frozenset({401, 403, 404, 405, 407}) | frozenset(range(300, 400))
 
 
+_TURNED_AWAY = {
+    "http_401": "impact.com refused the credential (401); check IMPACT_ACCOUNT_SID and IMPACT_AUTH_TOKEN",
+    "http_403": "impact.com does not let this token write (403); enable Conversions and Actions for it under "
+    "Settings → Technical → API",
+    "http_404": "impact.com does not know the address (404); check IMPACT_BASE_URL and IMPACT_ACCOUNT_SID",
+    "http_405": "impact.com does not take this method (405); a proxy may be in between",
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Judgement:
     """
@@ -49,6 +58,12 @@ class Judgement:
     submission_id: str | None = None
     wait_seconds: float | None = None
     rate: Rate = field(default_factory=Rate)
+
+
+def why_turned_away(reason: str) -> str:
+    """What a verdict of stop_lane means, and the remedy, by the reason of the judgement."""
+    other = f"impact.com answered {reason}; check IMPACT_BASE_URL, it may have moved or lie behind a proxy"
+    return _TURNED_AWAY.get(reason, other)
 
 
 def judge(answer: Answer, now: datetime) -> Judgement:

@@ -8,6 +8,7 @@ carrier as (
     select d.event_id, d.object, d.Id, d.event, d.decision, d.reason, d.detail, d.EventTypeCode, d.event_at,
            t.ActionTrackerId,
            d.OrderId,
+           d.decision_id > s.queued_until as is_queued_next,
            s.campaign_id || '/' || t.ActionTrackerId || '/' || d.OrderId as decided_key,
            coalesce(c.amount, d.amount) as amount,
            coalesce(c.CurrencyCode, d.CurrencyCode) as CurrencyCode

@@ -58,6 +58,7 @@ joined as (
            coalesce(e.Id, r.Id) as Id,
            coalesce(e.event, r.event) as event,
            e.decision, e.reason as decision_reason,
+           coalesce(e.is_queued_next, false) as is_queued_next,
            r.request_id, r.state, r.outcome, r.reason as request_reason, r.wait, r.needs_person, r.due_at,
            r.accepted_at, r.settled_at, r.was_sent_before,
            coalesce(r.is_processed, false) as is_processed,
@@ -127,6 +128,8 @@ select a.*,
            when state in ('ready', 'intended') then 'waiting'
            when is_expected and decision = 'hold' and not is_cancelled then 'held'
            when is_requested or is_expected and is_cancelled then 'withdrawn'
+           -- The cycle that decided it has not come to the outbox yet.
+           when is_expected and is_queued_next then 'waiting'
            when is_expected then 'missing'
            else 'unexpected'
        end as bucket

@@ -3,7 +3,7 @@
 -- Writes   news (temporary)
 -- Grain    one row
 create or replace temp table news as
-select (select coalesce(max(decision_id), -1) from conversions.decision) as decision_id,
+select least((select coalesce(max(decision_id), -1) from conversions.decision), queued_until) as decision_id,
        (select coalesce(max(transition_id), -1) from audit.transition) as transition_id,
        (select count(*) from audit.action) as action_count,
        (select max(observed_at) from audit.action) as observed_at,

@@ -1,5 +1,5 @@
 -- What     the settings of one comparison, so that every question reads the same ones
--- Reads    audit.extraction, reconciliation.cursor, reconciliation.erased_key
+-- Reads    audit.extraction, outbox.queue_cursor, reconciliation.cursor, reconciliation.erased_key
 -- Writes   setting (temporary)
 -- Grain    one row
 -- Binds    $now timestamptz, $is_full boolean, $sha256 text, and each setting under its name
@@ -16,6 +16,7 @@ select $now::timestamptz as now,
        $ending_wait::interval as ending_wait,
        $ready_wait::interval as ready_wait,
        $lock_warning::interval as lock_warning,
+       (select decision_id from outbox.queue_cursor) as queued_until,
        $is_full::boolean
        or not exists (select 1
                         from reconciliation.cursor

@@ -102,7 +102,7 @@ def test_two_ticks_on_one_state_give_one_run_key_and_a_failed_run_another(
 
     assert first.run_key == second.run_key
     assert not failed.success
-    assert "turned the account away" in tick(resources, instance).skip_message
+    assert "refused the credential (401); check IMPACT_ACCOUNT_SID" in tick(resources, instance).skip_message
     outbox.passes(minutes=6)
     assert tick(resources, instance).run_key != first.run_key
 

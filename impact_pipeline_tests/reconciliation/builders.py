@@ -77,7 +77,16 @@ class Rows:
         }
         values |= given
         self.insert("conversions.decision", **values)
+        self.queue()
         return event_id
+
+    def queue(self, until: int | None = None) -> None:
+        """Let the outbox have taken up all decisions, or those until this number."""
+        self.con.execute(
+            "update outbox.queue_cursor "
+            "set decision_id = coalesce(?, (select max(decision_id) from conversions.decision))",
+            [until],
+        )
 
     def decide_again(self, event_id: str, **changed: Any) -> None:
         """A change of mind about the carrying decision of an event."""
@@ -88,6 +97,7 @@ class Rows:
             "where event_id = ? and carries",
             [*changed.values(), event_id],
         )
+        self.queue()
 
     def request(self, order: str, **given: Any) -> int:
         """A request with its first transition, and with the ones `moves` names; returns its number."""

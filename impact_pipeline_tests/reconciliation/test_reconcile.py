@@ -60,6 +60,19 @@ def test_time_alone_moves_a_key_into_another_class(rows):
     assert classes(rows) == {"A": "missing_action", "B": "locked_with_difference"}
 
 
+def test_a_decision_between_two_commits_of_a_cycle_is_no_alarm_until_the_outbox_has_passed_it_over(rows):
+    rows.decision("A")
+    rows.queue(until=0)
+    reconcile(rows.con, SETTINGS, now=NOW)
+    assert classes(rows) == {"A": "waiting"}
+
+    rows.queue()
+    counts = reconcile(rows.con, SETTINGS, now=NOW)
+
+    assert classes(rows) == {"A": "not_in_outbox"}
+    assert (counts.open_by_class, counts.unbalanced) == ({"not_in_outbox": 1}, 0)
+
+
 def test_other_settings_compare_everything_anew(rows):
     rows.sent("A", CurrencyCode="USD")
     rows.action("A")

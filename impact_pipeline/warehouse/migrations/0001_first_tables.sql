@@ -525,6 +525,12 @@ comment on column outbox.lease.renewed_at is 'When it was taken or renewed. UTC.
 comment on column outbox.lease.expires_at is 'After this anybody may take it. UTC.';
 insert into outbox.lease (lane, token) values ('capture', 0), ('reread', 0), ('submit', 0), ('confirm', 0);
 
+create table outbox.queue_cursor (
+    decision_id bigint not null);
+comment on table outbox.queue_cursor is 'One row: how far the outbox has taken decisions up. A newer one is between two commits of a cycle, and not missing.';
+comment on column outbox.queue_cursor.decision_id is 'The newest decision that it has taken up.';
+insert into outbox.queue_cursor values (0);
+
 create sequence audit.transition_id;
 create table audit.transition (
     transition_id bigint not null default nextval('audit.transition_id'),
