@@ -7,7 +7,7 @@ Loading needs no account: what a run lacks is named when it starts.
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,9 @@ from impact_pipeline.outbox import checks as outbox_checks
 from impact_pipeline.outbox import jobs as outbox_jobs
 from impact_pipeline.outbox.impact.resource import ImpactResource
 from impact_pipeline.outbox.sensors import outbox_sensor_that_is
+from impact_pipeline.preflight.checks import ATTEMPTS as PREFLIGHT_ATTEMPTS
+from impact_pipeline.preflight.checks import preflight_check
+from impact_pipeline.preflight.site import Site
 from impact_pipeline.reconciliation import assets as reconciliation_assets
 from impact_pipeline.reconciliation import checks as reconciliation_checks
 from impact_pipeline.warehouse.assets import PUBLISHED, published_asset
@@ -61,10 +64,12 @@ def build_definitions(resources: Mapping[str, Any], config: Config, *, switched_
     published = dg.AssetSelection.assets(PUBLISHED)
     completeness = completeness_checks(config)
     asks_salesforce = dg.AssetSelection.checks(completeness)
+    asks_all = dg.AssetSelection.checks(preflight_check)
     cycle = dg.define_asset_job(
         "conversion_cycle",
         selection=(dg.AssetSelection.groups("capture", "changes", "conversions") | queued | published)
-        - asks_salesforce,
+        - asks_salesforce
+        - asks_all,
         tags=_TAKES_TURNS,
         description="Salesforce → outbox: reads what is new, compares, decides, queues. Sends nothing.",
     )
@@ -79,6 +84,11 @@ def build_definitions(resources: Mapping[str, Any], config: Config, *, switched_
         tags=_TAKES_TURNS,
         description="impact.com → outbox and reconciliation: what became of what was sent, and whether all adds up.",
     )
+    looked_at = dg.define_asset_job(
+        "preflight",
+        selection=asks_all,
+        description="Org, rights, fields, program, event types, budgets, disk: a line each, with remedy. Reads only.",
+    )
     return dg.Definitions(
         assets=[
             capture_assets(config),
@@ -91,16 +101,24 @@ def build_definitions(resources: Mapping[str, Any], config: Config, *, switched_
         asset_checks=[
             capture_checks(config),
             completeness,
+            preflight_check,
             *change_checks.checks,
             *conversion_checks.checks,
             *outbox_checks.checks,
             *reconciliation_checks.checks,
         ],
-        jobs=[cycle, outbox_jobs.submit_conversions, confirm, compared],
+        jobs=[cycle, outbox_jobs.submit_conversions, confirm, compared, looked_at],
         schedules=[
             *_full_rereads(config, cycle, status),
             *_id_sweeps(config, cycle, status),
             *_comparisons(config, compared, status),
+            dg.ScheduleDefinition(
+                name="daily_preflight",
+                job=looked_at,
+                cron_schedule="0 6 * * *",
+                default_status=status,
+                description="Every morning: whether rights, program and budgets are still as they have to be.",
+            ),
             dg.ScheduleDefinition(
                 job=cycle,
                 cron_schedule="*/15 * * * *",
@@ -218,6 +236,23 @@ def impact_of(environment: Mapping[str, str]) -> ImpactResource:
         account_sid=env.value_of(environment, env.ACCOUNT_SID),
         auth_token=env.value_of(environment, env.AUTH_TOKEN),
         read_auth_token=env.value_of(environment, env.READ_AUTH_TOKEN),
+    )
+
+
+def site_of(environment: Mapping[str, str]) -> Site:
+    """What preflight looks at in this environment, for use outside of Dagster."""
+    impact = impact_of(environment)
+    return Site(
+        environment=environment,
+        config_folder=env.config_folder(environment),
+        warehouse_path=env.warehouse_path(environment),
+        account_sid=env.value_of(environment, env.ACCOUNT_SID),
+        campaign_id=env.value_of(environment, env.CAMPAIGN_ID),
+        salesforce=lambda: salesforce_of(environment).client(1.0, attempts=PREFLIGHT_ATTEMPTS),
+        reader=impact.client,
+        writer=lambda: impact.client(reads_with="auth_token"),
+        has_reader=bool(impact.read_auth_token),
+        clock=lambda: datetime.now(UTC),
     )
 
 

@@ -55,9 +55,9 @@ PROGRAM = Declaration(
 class Flow:
     """`org` is Salesforce and `program` impact.com; `environment` points a run at both."""
 
-    def __init__(self, folder: Path, clock: Clock, declaration: Declaration) -> None:
+    def __init__(self, folder: Path, clock: Clock, declaration: Declaration, features: OrgFeatures) -> None:
         self.folder, self.clock = folder, clock
-        self.org = Org(clock, features=OrgFeatures())
+        self.org = Org(clock, features=features)
         self.program = Program(clock, declaration)
         self.salesforce_faults, self.impact_faults = SalesforceFaults(), Faults()
         self.warehouse = Warehouse(path=folder / "file.duckdb", wait_seconds=5)
@@ -130,9 +130,15 @@ class Flow:
 
 
 @contextmanager
-def flow_in(folder: Path, *, clock: Clock | None = None, declaration: Declaration = PROGRAM) -> Iterator[Flow]:
+def flow_in(
+    folder: Path,
+    *,
+    clock: Clock | None = None,
+    declaration: Declaration = PROGRAM,
+    features: OrgFeatures | None = None,
+) -> Iterator[Flow]:
     """A flow whose simulators are being served."""
-    flow = Flow(folder, clock or Clock(START), declaration)
+    flow = Flow(folder, clock or Clock(START), declaration, features or OrgFeatures())
     salesforce = salesforce_app(flow.org, CREDENTIALS, flow.salesforce_faults)
     impact = impact_app(flow.program, flow.impact_faults)
     with LoopbackServer(salesforce) as one, LoopbackServer(impact) as other:

@@ -68,12 +68,19 @@ def test_the_runbook_tells_what_to_do_about_every_check(repository):
 def test_the_jobs_schedules_and_sensors(repository):
     jobs = {job.name for job in repository.get_all_jobs() if not job.name.startswith("__")}
 
-    assert jobs == {"conversion_cycle", "submit_conversions", "confirm_and_reconcile", "check_completeness"}
+    assert jobs == {
+        "conversion_cycle",
+        "submit_conversions",
+        "confirm_and_reconcile",
+        "check_completeness",
+        "preflight",
+    }
     assert {(schedule.job_name, schedule.cron_schedule) for schedule in repository.schedule_defs} == {
         ("conversion_cycle", "*/15 * * * *"),
         ("confirm_and_reconcile", "*/10 * * * *"),
         ("conversion_cycle", "0 4 * * 0"),
         ("check_completeness", "30 2 * * *"),
+        ("preflight", "0 6 * * *"),
     }
     assert [sensor.name for sensor in repository.sensor_defs] == ["outbox_sensor"]
 

@@ -46,7 +46,7 @@ from impact_pipeline.capture.windows import upper_bound
 from impact_pipeline.config.errors import ConfigError, Problem
 from impact_pipeline.config.load import Config
 from impact_pipeline.warehouse import lease
-from impact_pipeline.warehouse.binding import bind
+from impact_pipeline.warehouse.binding import bind, refuse_other_kind
 from impact_pipeline.warehouse.connection import Warehouse
 
 LANE = "capture"
@@ -101,17 +101,14 @@ def capture_cycle(
         reread=reread,
         # A removed stage or status leaves no trace, and the lists are short.
         sweep={*sweep, *config.optional_objects()},
-        compared={
-            name: config.watched_fields(name)
-            for name, about in config.objects.items()
-            if about.declared.full_reread is None
-        },
+        compared=config.compared_by_stamp(),
         dispensable=config.optional_paths(),
         run_id=run_id,
         staging=staging,
         clock=clock,
         account_sid=account_sid,
         campaign_id=campaign_id,
+        sandbox_org=config.pipeline.program.sandbox_org,
         options=CaptureOptions(lag=config.pipeline.capture.lag, overlap=config.pipeline.capture.overlap),
         on_captured=on_captured,
     )
@@ -134,6 +131,7 @@ def capture_objects(
     clock: Callable[[], datetime],
     account_sid: str,
     campaign_id: str,
+    sandbox_org: str | None = None,
     options: CaptureOptions | None = None,
     on_captured: Callable[[CapturedObject], None] = lambda captured: None,
 ) -> CycleReport:
@@ -152,11 +150,13 @@ def capture_objects(
         staging: folder for the files on their way; what is in it is private and removed.
         clock: our own time, UTC, for what is recorded. Windows follow Salesforce's.
         account_sid: impact.com's side of the binding, with `campaign_id`.
+        sandbox_org: the one sandbox that may be captured; None: a production org.
         on_captured: told of each window once it is committed.
 
     Raises:
         CaptureBusy: another run is capturing.
         ConfigError: a formula field is compared; nothing was read.
+        WrongBinding: the org is not the one of this warehouse, or a sandbox that nobody named; nothing was read.
         SalesforceError: what was committed before stays, and the next cycle goes on there.
     """
     options, due, swept = options or CaptureOptions(), frozenset(reread), frozenset(sweep)
@@ -168,13 +168,14 @@ def capture_objects(
         calls_before = client.api_calls
         client.check_version()
         organization = client.organization()
+        refuse_other_kind(organization.id, organization.is_sandbox, sandbox_org)
         until = upper_bound(client.server_now, options.lag)
         with _hidden_told(warehouse, organization, account_sid, campaign_id, until, clock):
             describe, absent = describe_all(client, wanted, frozenset(optional), readers=options.readers)
             plans = plan_objects({name: wanted[name] for name in wanted if name not in absent}, describe)
-        _refuse_formulas(plans, compared or {})
+        refuse_formulas(plans, compared or {})
         plans = {name: _without(plan, (dispensable or {}).get(name, ())) for name, plan in plans.items()}
-        _refuse_skipped(plans)
+        refuse_skipped(plans)
         with warehouse.transaction() as con:
             bind(con, organization.id, organization.is_sandbox, account_sid, campaign_id, clock())
             for name in absent:
@@ -263,7 +264,8 @@ def _deletion_logs(
         return dict(zip(asked, pool.map(ask, asked), strict=True))
 
 
-def _refuse_formulas(plans: Mapping[str, ObjectPlan], compared: Mapping[str, frozenset[str]]) -> None:
+def refuse_formulas(plans: Mapping[str, ObjectPlan], compared: Mapping[str, frozenset[str]]) -> None:
+    """Raise ConfigError where a formula is compared that nothing would ever bring."""
     problems = [
         Problem(
             file=f"objects/{name.lower()}.yaml",
@@ -281,7 +283,8 @@ def _refuse_formulas(plans: Mapping[str, ObjectPlan], compared: Mapping[str, fro
         raise ConfigError(problems)
 
 
-def _refuse_skipped(plans: Mapping[str, ObjectPlan]) -> None:
+def refuse_skipped(plans: Mapping[str, ObjectPlan]) -> None:
+    """Raise ConfigError where a mapped field is of a type that is not captured."""
     problems = [
         Problem(
             file=f"objects/{name.lower()}.yaml",

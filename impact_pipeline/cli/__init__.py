@@ -13,6 +13,7 @@ from dotenv import load_dotenv
 
 COMMANDS = {
     "demo": "Both simulators, several days of edits, the whole pipeline after each. Needs no account.",
+    "preflight": "Whether accounts, rights, fields, program and this machine are ready. Writes nothing.",
     "run": "One cycle: capture, changes, conversions, send, confirm, reconcile.",
     "plan": "What the next submission would send, correct and hold; accept what is held.",
     "dev": "The Dagster UI on this machine, with or without the simulators.",

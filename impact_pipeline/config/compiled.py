@@ -178,6 +178,14 @@ class Config:
         corrections = {field for event in events for rule in event.rules for field in rule.changed}
         return frozenset((triggers | corrections) - {LINES})
 
+    def compared_by_stamp(self) -> dict[str, frozenset[str]]:
+        """Object → watched fields that only a moved SystemModstamp brings: no full reading does. No formulas, then."""
+        return {
+            name: self.watched_fields(name)
+            for name, about in self.objects.items()
+            if about.declared.full_reread is None
+        }
+
 
 def _line_paths(event: EventConfig) -> Iterator[FieldPath]:
     if event.items is not None:

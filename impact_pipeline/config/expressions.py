@@ -185,6 +185,20 @@ class Expression:
         for node in _columns(_parse(self.text)):
             yield _path(node)
 
+    def words(self) -> Iterator[tuple[FieldPath, str]]:
+        """Each text that a field is compared with by = or in, with that field."""
+        for node in _parse(self.text).walk():
+            sides = (
+                [(node.this, each) for each in node.expressions]
+                if isinstance(node, exp.In)
+                else [(node.left, node.right), (node.right, node.left)]
+                if isinstance(node, exp.EQ)
+                else []
+            )
+            for one, other in sides:
+                if isinstance(one, exp.Column) and isinstance(other, exp.Literal) and other.is_string:
+                    yield _path(one), str(other.this)
+
     def uses_before(self) -> bool:
         return any(path.before for path in self.paths())
 

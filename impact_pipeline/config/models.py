@@ -77,6 +77,12 @@ class Program(_Model):
     default_currency: str | None = Field(
         default=None, pattern="^[A-Z]{3}$", description="Currency of amounts in an org with a single one (ISO 4217)."
     )
+    sandbox_org: str | None = Field(
+        default=None,
+        pattern="^00D[A-Za-z0-9]{15}$",
+        description="Id (18 characters) of the one sandbox whose changes may go to this program: impact.com has live "
+        "programs only. Left out: only a production org may.",
+    )
 
 
 class EventType(_Model):

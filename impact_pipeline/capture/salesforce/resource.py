@@ -25,18 +25,20 @@ class SalesforceResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     private_key_file: str = Field(default="", description="PEM file with the private key of the JWT bearer flow.")
     api_version: str = Field(default=DEFAULT_API_VERSION, description="Pinned version, 60.0 to 67.0.")
 
-    def client(self, quota_share: float = 0.8) -> SalesforceClient:
+    def client(self, quota_share: float = 0.8, *, attempts: int = 5) -> SalesforceClient:
         """
         A new client; close it after use.
 
         Args:
             quota_share: share of the org's requests of 24 hours at which it stops.
+            attempts: how often a read is tried in all.
         """
         return SalesforceClient(
             domain_url=self.domain_url,
             login=self._login(),
             api_version=self.api_version,
             quota_share=Fraction(str(quota_share)),
+            attempts=attempts,
         )
 
     def _login(self) -> Login:

@@ -148,6 +148,10 @@ class ImpactClient:
         """One record by its id. Raises NotFoundError where there is none (any more)."""
         return _object_in(self._read(f"/{resource}/{quote(id, safe='')}"), resource)
 
+    def document(self, resource: str, query: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """What impact.com answers for a resource, such as Campaigns/4711, as it is; of a list its first page."""
+        return _object_in(self._read(f"/{resource}?{urlencode(query or {})}"), resource)
+
     def masked(self, text: str) -> str:
         """The text without the account and its tokens."""
         for secret in self._secrets:

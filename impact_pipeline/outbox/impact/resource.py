@@ -1,5 +1,7 @@
 """The client of impact.com as a Dagster resource."""
 
+from typing import Literal
+
 import dagster as dg
 from pydantic import Field
 
@@ -17,14 +19,19 @@ class ImpactResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     ir_version: str = Field(default="14", description="Version of the API that each request asks for.")
     connections: int = Field(default=32, description="Connections that are kept alive.")
 
-    def client(self) -> ImpactClient:
-        """A new client; close it after use."""
+    def client(self, *, reads_with: Literal["read_auth_token", "auth_token"] = "read_auth_token") -> ImpactClient:
+        """
+        A new client; close it after use.
+
+        Args:
+            reads_with: the token that reading uses where there are two.
+        """
         return ImpactClient(
             HttpTransport(self.base_url, connections=self.connections),
             Credential(
                 account_sid=self.account_sid,
                 auth_token=self.auth_token,
-                read_auth_token=self.read_auth_token or None,
+                read_auth_token=getattr(self, reads_with) or None,
             ),
             ir_version=self.ir_version,
         )

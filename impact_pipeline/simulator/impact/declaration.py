@@ -105,6 +105,7 @@ class Declaration:
     Args:
         read_auth_token: a token that may only read; writing with it is a 403.
         scoped_tokens: further tokens with the endpoint names each may use (`Conversions`, `Actions`, ...).
+        campaign_state: ACTIVE, or another one, in which nothing new is tracked.
         exchange_rates: the account's currency per unit of a foreign one.
         disposition_codes: the brand's own codes and what they do to an action.
         customer_statuses: the values configured for CustomerStatus.
@@ -129,6 +130,7 @@ class Declaration:
     scoped_tokens: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     account_id: int = 10001
     campaign_name: str = "Example"
+    campaign_state: str = "ACTIVE"
     exchange_rates: Mapping[str, Decimal] = field(default_factory=lambda: MappingProxyType({}))
     disposition_codes: Mapping[str, Literal["approve", "reject", "none"]] = field(
         default_factory=lambda: MappingProxyType({})

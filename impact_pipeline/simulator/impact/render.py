@@ -215,7 +215,7 @@ def campaign_document(program: "Program") -> Document:
     return {
         "Id": str(declaration.campaign_id),
         "Name": declaration.campaign_name,
-        "State": "ACTIVE",
+        "State": declaration.campaign_state,
         "Type": "Performance",
         "Uri": f"{account_path(program)}/Campaigns/{declaration.campaign_id}",
     }

@@ -187,6 +187,12 @@ def add_setup_records(org: "Org") -> None:
             "FiscalYearStartMonth": 1,
         },
     )
+    permissions: Record = {
+        "PermissionsApiEnabled": True,
+        "PermissionsViewAllData": features.view_all_data,
+        "PermissionsViewSetup": False,
+    }
+    _put_setup(org, "UserPermissionAccess", permissions)
     declared = standard_declarations()
     for name, probability, closed, won, category in declared["stages"]:
         _add_stage(org, name, Decimal(probability), closed, won, category)

@@ -32,7 +32,7 @@ from impact_pipeline.simulator.salesforce.table import Table
 from impact_pipeline.simulator.salesforce.values import Record, Value, full_id, moment_text
 
 ADMINISTRATOR_ID = "005am00000000z1AAA"
-SETUP_OBJECTS = frozenset({"Organization", "OpportunityStage", "LeadStatus", "CurrencyType"})
+SETUP_OBJECTS = frozenset({"Organization", "UserPermissionAccess", "OpportunityStage", "LeadStatus", "CurrencyType"})
 _ID_DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
@@ -45,6 +45,7 @@ class OrgFeatures:
         tracked_fields: object to the fields with field history, {"Lead": ("Status",)}. Lead then has LeadHistory.
         hidden_fields: `Object.Field` names that field-level security hides from the integration user.
         hidden_objects: objects that the integration user may not read.
+        view_all_data: whether the integration user sees every record, whoever owns it.
         daily_api_requests: the quota of 24 hours; beyond it every call answers REQUEST_LIMIT_EXCEEDED.
         per_app_usage: Sforce-Limit-Info in its second form, with the app's own share.
         session_seconds: idle time after which a token dies.
@@ -61,6 +62,7 @@ class OrgFeatures:
     tracked_fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     hidden_fields: frozenset[str] = frozenset()
     hidden_objects: frozenset[str] = frozenset()
+    view_all_data: bool = True
     daily_api_requests: int = 115_000
     per_app_usage: bool = False
     session_seconds: int = 7_200
