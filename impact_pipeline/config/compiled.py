@@ -22,7 +22,7 @@ class RuleConfig:
     One line of `after`, parsed.
 
     Args:
-        do: modify or reverse.
+        do: modify, reverse or approve.
         code: impact.com's reason or disposition code, as it is sent.
     """
 

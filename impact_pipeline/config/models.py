@@ -60,6 +60,8 @@ _PIECE: dict[str, Any] = {
 TemplateSource = Annotated[
     Any, WithJsonSchema({"anyOf": [*_PIECE["anyOf"], {"type": "array", "items": _PIECE, "minItems": 1}]})
 ]
+# A conversion that was corrected so often goes to and fro; a person has to look.
+CORRECTIONS_MAXIMUM = 5
 Switch = Literal["on", "shadow", "off"]
 
 
@@ -100,6 +102,9 @@ class EventType(_Model):
         default="pipeline", description="tag: the website's tag reports it, so the pipeline never does."
     )
     sending: Switch = Field(default="on", description="on, shadow (decide, do not send) or off.")
+    open_ended_locking: bool = Field(
+        default=False, description="true: an action locks when it is approved, as set at impact.com; `do: approve` asks for it."
+    )
 
 
 class Waits(_Model):
@@ -202,10 +207,13 @@ class After(_Model):
     )
     deleted: bool = Field(default=False, description="true: it applies when the record is deleted.")
     when: str | None = Field(default=None, description="It applies when this condition over the record is true.")
-    do: Literal["modify", "reverse"] = Field(description="modify the action's amounts, or reverse it.")
+    do: Literal["modify", "reverse", "approve"] = Field(
+        description="modify the action's amounts and CustomerStatus, reverse it, or approve it (open_ended_locking)."
+    )
     code: str | None = Field(
         default=None,
-        description="impact.com's reason (default ORDER_UPDATE) or disposition code (default REJECTED); case counts.",
+        description="impact.com's reason (default ORDER_UPDATE) or disposition code (default REJECTED); case counts. Of "
+        "approve: your own code with that effect.",
     )
 
 

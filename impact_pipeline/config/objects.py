@@ -17,10 +17,20 @@ from impact_pipeline.config.mapping import (
     item_problems,
     unknown_parameter,
 )
-from impact_pipeline.config.models import After, Event, Items, ObjectFile, Pipeline
+from impact_pipeline.config.models import After, Event, EventType, Items, ObjectFile, Pipeline
 from impact_pipeline.config.parameters import catalogue
 from impact_pipeline.config.salesforce_text import FIXED_FIELDS, cron_problem, filter_problem
-from impact_pipeline.config.templates import HOW, Literal, Sql, Template, TemplateError, map_names, parse, paths
+from impact_pipeline.config.templates import (
+    HOW,
+    Literal,
+    Sql,
+    Template,
+    TemplateError,
+    map_names,
+    may_give,
+    parse,
+    paths,
+)
 
 _API_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
 _DEFAULT_CODES = {"modify": "ORDER_UPDATE", "reverse": "REJECTED"}
@@ -81,6 +91,7 @@ class Reader:
         code = conversion.get("EventTypeCode")
         if self.pipeline is not None and code is not None:
             self.problems += code_problems(self.file, at, event, code, self.pipeline)
+            self._locking(at, event, [t for name, t in self.pipeline.event_types.items() if may_give(code, name)])
         self._warn_of_shared_order_id(at, event, conversion.get("OrderId"))
         for row, reason in event.deviations.items():
             self.warnings.append(f"{self.file}: {at}: published mapping, {row}: {reason}")
@@ -121,15 +132,33 @@ class Reader:
                     "record would have the OrderId of the first and be held."
                 )
 
+    def _locking(self, at: str, event: Event, types: list[EventType]) -> None:
+        for place, rule in enumerate(event.after):
+            if rule.do == "approve" and not any(about.open_ended_locking for about in types):
+                problem = "none of its event types has open-ended locking, so nothing can be approved."
+                remedy = "Say open_ended_locking: true in event_types if it is set so at impact.com."
+                self._add(f"{at}.after.{place}.do", rule.do, problem, remedy)
+            if rule.do == "modify" and event.items is None and any(about.open_ended_locking for about in types):
+                self.warnings.append(
+                    f"{self.file}: {at}.after.{place}: with open-ended locking impact.com takes a modification of the "
+                    "order's amount or status as its approval."
+                )
+
     def _rule(self, at: str, rule: After) -> RuleConfig:
         if not rule.changed and not rule.deleted and rule.when is None:
             self._add(at, rule.do, "nothing says when it applies.", "Add changed, deleted: true or when.")
         for field_name in rule.changed:
             if field_name != LINES:
                 self._api_name(f"{at}.changed", field_name)
-        code = rule.code or _DEFAULT_CODES[rule.do]
+        code = rule.code or _DEFAULT_CODES.get(rule.do, "")
         known = catalogue().codes
-        if code not in known[rule.do]:
+        if not code:
+            problem = "impact.com approves by a disposition code of your own, which has that effect there."
+            self._add(f"{at}.code", "", problem, "Add code, as it stands at impact.com.")
+        elif rule.do == "approve":
+            if any(code in codes for codes in known.values()):
+                self._add(f"{at}.code", code, "it is impact.com's own code, which approves nothing.", "Use your own.")
+        elif code not in known[rule.do]:
             elsewhere = [do for do in known if code in known[do]]
             near = [each for each in known[rule.do] if each == code.upper()]
             if elsewhere:

@@ -5,7 +5,7 @@
 update answer as a
    set decision = c.decision, reason = c.reason, event_id = c.event_id, carries = false,
        detail = c.detail, decided_by = c.decided_by,
-       amount = case when c.state = 'live' and (c.decision = 'correct' or c.reason = 'mass_change') then c.amount end
+       amount = case when c.decision = 'correct' or c.reason = 'mass_change' then c.told_amount end
   from correction as c
  where a.change_id = c.change_id
    and a.event = c.event

@@ -152,12 +152,15 @@ class _Compiler:
             if field in once
         ]
         watched = [field for field in declared.updated if field != "items"]
+        matches = [(rule, f"when {_rule_matches(rule, _condition(rule.when, at_moment))}") for rule in event.rules]
         rules = [
-            f"when {_rule_matches(rule, _condition(rule.when, at_moment))} "
-            f"then {{'do': {quote_literal(rule.do)}, 'code': {_text_or_null(rule.code)}}}"
-            for rule in event.rules
+            f"{when} then {{'do': {quote_literal(rule.do)}, 'code': {quote_literal(rule.code)}}}"
+            for rule, when in matches
+            if rule.do != "approve"
         ]
-        mapped = sorted({path.parts[0] for t in event.conversion.values() for path in paths(t) if not path.first_lead})
+        approvals = [f"{when} then {quote_literal(rule.code)}" for rule, when in matches if rule.do == "approve"]
+        mapped = {path.parts[0] for t in event.conversion.values() for path in paths(t) if not path.first_lead}
+        mapped |= {"CurrencyIsoCode"} if "CurrencyCode" in event.conversion else set()
         stage_time = at_moment_of("LastStageChangeDate") if self.captured.has(name, "LastStageChangeDate") else "null"
         history_changed = _differs([history.field for history in event.histories])
         margin = f"interval {EDIT_MARGIN_SECONDS} second"
@@ -186,7 +189,8 @@ class _Compiler:
             "once": _joined(list(once.values())),
             "other_once": " || ".join(other_once) or "[]::varchar[]",
             "rule": f"case {' '.join(rules)} end" if rules else 'null::struct("do" varchar, code varchar)',
-            "touches_mapping": _differs(mapped),
+            "approval": f"case {' '.join(approvals)} end" if approvals else "null::varchar",
+            "touches_mapping": _differs(sorted(mapped)),
             "re_entry": quote_literal(declared.re_entry),
             "go_live_at": _instant(self.pipeline.go_live_at),
             "go_live": _instant(self.pipeline.go_live_at or self.first_load_until),
@@ -266,10 +270,6 @@ def _differs(fields: list[str]) -> str:
 
 def _names(fields: list[str]) -> str:
     return "[" + ", ".join(quote_literal(f) for f in fields) + "]::varchar[]"
-
-
-def _text_or_null(words: str | None) -> str:
-    return quote_literal(words) if words else "null::varchar"
 
 
 def _bool(value: bool) -> str:

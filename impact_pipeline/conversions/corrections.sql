@@ -3,12 +3,12 @@
 --          word, current_word, outbox.request, audit.current_action
 -- Writes   correction (temporary)
 -- Grain    one row per pair whose answer becomes correct, hold or skip because of a reported event
--- Binds    $now timestamptz, $account_currency varchar
--- Rules    cases E2, F1 to F5, G5 to G19, H8, H15 of the conformance suite
+-- Binds    $now timestamptz, $account_currency varchar, $corrections_maximum integer
+-- Rules    cases E2, F1 to F5, G5 to G19, G23, H8, H15 of the conformance suite
 create or replace temp table correction as
 with
 asking as (
-    select a.change_id, a.event, a.object, a.Id, a.kind, a.reason as skip_reason, f.touches_mapping,
+    select a.change_id, a.event, a.object, a.Id, a.kind, a.reason as skip_reason, f.touches_mapping, f.approval,
            a.kind = 'deleted' and f.was_missing as was_missing, f.is_missing,
            -- A person's wish is a rule of its own, for the one event that it names.
            case when f.kind = 'requested' then case when r.word_id is not null then {'do': 'reverse', 'code': r.code} end
@@ -41,11 +41,14 @@ request as (
      where r.Type = 'Conversion'
        and r.event_id in (select event_id from carried)
    qualify row_number() over (partition by r.event_id order by r.request_id desc) = 1),
-corrected as (
-    select event_id
+told as (
+    select event_id,
+           count(*) as correction_count,
+           bool_or(Type = 'Modification') as is_modified
       from outbox.request
-     where Type = 'Modification'
-       and state not in ('ready', 'withdrawn')),
+     where Type <> 'Conversion'
+       and state not in ('ready', 'withdrawn')
+     group by event_id),
 locked as (
     select q.event_id
       from request as q
@@ -55,13 +58,17 @@ locked as (
 reported as (
     select c.change_id, c.event, c.event_id,
            coalesce(w.amount, v.amount) as amount,
-           w.state as wanted_state,
+           w.state as wanted_state, w.approval,
            coalesce(w.items, i.items, []) as items,
-           w.event_id is not null and c.event_id not in (select event_id from corrected) as is_pending,
-           v.amount as sent_amount, coalesce(i.items, []) as sent_items
+           coalesce(w.CustomerStatus, v.CustomerStatus) as CustomerStatus,
+           coalesce(t.correction_count, 0) as correction_count,
+           coalesce(t.is_modified, false) as is_modified,
+           w.event_id is not null and not coalesce(t.is_modified, false) as is_pending,
+           v.amount as sent_amount, coalesce(i.items, []) as sent_items, v.CustomerStatus as sent_CustomerStatus
       from carried as c
       left join conversions.conversion as v using (event_id)
       left join conversions.wanted as w using (event_id)
+      left join told as t using (event_id)
       left join (select event_id,
                         list({'ItemSku': ItemSku, 'ItemQuantity': ItemQuantity, 'ItemSubTotal': ItemSubTotal}
                              order by ItemSku) as items
@@ -69,7 +76,7 @@ reported as (
                   group by event_id) as i using (event_id)),
 newest as (
     select c.change_id, c.event,
-           m.amount, m.CurrencyCode, m.uses_lines,
+           m.amount, m.CurrencyCode, m.CustomerStatus, m.uses_lines,
            coalesce(i.items, []) as items
       from carried as c
       join mapped as m on m.change_id = c.carrier_id and m.event = c.event
@@ -80,8 +87,15 @@ newest as (
                   group by all) as i on i.change_id = c.carrier_id and i.event = c.event),
 weighed as (
     select q.*, c.event_id, c.decision as carrier_decision, c.CurrencyCode as reported_currency,
-           p.amount as reported_amount, p.items as reported_items, p.wanted_state,
-           p.is_pending and n.amount is not distinct from p.sent_amount and n.items = p.sent_items as is_back,
+           p.amount as reported_amount, p.items as reported_items, p.CustomerStatus as reported_CustomerStatus,
+           p.sent_CustomerStatus, p.is_modified, p.wanted_state, p.approval as wanted_approval, p.correction_count,
+           -- impact.com takes another status, and neither a first one nor none.
+           case when p.CustomerStatus is not null then coalesce(n.CustomerStatus, p.CustomerStatus) end as newest_CustomerStatus,
+           n.CustomerStatus is distinct from p.CustomerStatus as touches_CustomerStatus,
+           n.change_id is not null as is_mapped,
+           case when q.approval is distinct from p.approval then q.approval end as approval_asked,
+           q.rule is not null and p.is_pending and n.amount is not distinct from p.sent_amount and n.items = p.sent_items
+               and newest_CustomerStatus is not distinct from p.sent_CustomerStatus as is_back,
            n.amount as newest_amount, n.items as newest_items, n.CurrencyCode as newest_currency, n.uses_lines,
            coalesce(t.is_unsent, true) as is_unsent,
            t.event_id is not null as has_request,
@@ -102,10 +116,14 @@ said as (
                -- Without proof nothing follows, and it ends by itself: with proof, or when the record is there again.
                when w.was_missing then case when w.is_missing then 'hold gone_unproven' else 'skip nothing_to_correct' end
                when w.kind = 'deleted' and (w.is_unsent or w.carrier_decision = 'hold') then 'correct record_deleted'
-               when w.rule is null then
-                   case when w.touches_mapping and w.skip_reason = 'not_watched' and not w.is_unsent
-                        then 'skip not_correctable' end
-               when w.is_unsent then null
+               when w.is_unsent then
+                   case when w.approval_asked is not null and w.rule.do is distinct from 'reverse' then 'correct approved' end
+               when w.rule is null and w.approval_asked is null
+                    and not (w.touches_mapping and w.skip_reason = 'not_watched') then null
+               when w.rule is null and w.approval_asked is null
+                    and not (w.is_mapped and w.newest_currency is distinct from w.reported_currency) then
+                   case when newest_CustomerStatus <> reported_CustomerStatus then 'skip no_rule'
+                        else 'skip not_correctable' end
                when w.outcome in ('not_credited', 'rejected', 'no_trace') or w.state = 'refused' then 'skip nothing_to_correct'
                when w.wanted_state = 'reversed' then 'skip nothing_to_correct'
                when w.is_locked then 'skip action_locked'
@@ -114,22 +132,33 @@ said as (
                                when 'requested' then 'correct requested'
                                else 'correct condition_lost' end
                when w.newest_currency is distinct from w.reported_currency then 'hold correction_impossible'
-               when w.is_back then 'skip nothing_to_correct'
-               when w.newest_amount is not distinct from w.reported_amount
-                    and list_filter(w.reported_items, lambda y: y.ItemQuantity <> '0') = w.newest_items
-                    then 'skip nothing_to_correct'
+               when w.rule is null
+                    or is_back
+                    or w.newest_amount is not distinct from w.reported_amount
+                       and list_filter(w.reported_items, lambda y: y.ItemQuantity <> '0') = w.newest_items
+                       and newest_CustomerStatus is not distinct from reported_CustomerStatus then
+                   case when w.approval_asked is not null then 'correct approved'
+                        when is_back or not touches_CustomerStatus then 'skip nothing_to_correct'
+                        else 'skip not_correctable' end
                when len(w.added) > 0 then 'hold correction_impossible'
-               when coalesce(w.newest_amount, 0) <= 0 then 'hold amount_not_positive'
+               when coalesce(w.newest_amount, 0) <= 0 and w.newest_amount is distinct from w.reported_amount
+                    then 'hold amount_not_positive'
                when w.reported_currency is not null and w.reported_currency <> $account_currency
                     then 'hold correction_currency'
+               when w.newest_amount is not distinct from w.reported_amount and w.newest_items = w.reported_items
+                    then 'correct status_changed'
                when w.uses_lines then 'correct items_changed'
                else 'correct amount_changed'
-           end as weight,
+           end as answer,
+           case when starts_with(answer, 'correct ') and w.correction_count >= $corrections_maximum then 'hold flapping'
+                else answer end as weight,
            case when weight in ('correct record_deleted', 'correct condition_lost', 'correct requested') then 'reversed'
                 else 'live' end as state_wanted,
+           case when weight in ('correct amount_changed', 'correct items_changed', 'correct status_changed')
+                then w.newest_amount end as told_amount,
            coalesce(w.word = 'release'
-                    or w.word = 'accept' and w.subject = md5(concat_ws('|', '',
-                        case when state_wanted = 'live' then coalesce(w.newest_amount::varchar, '') else '' end, '')),
+                    or w.word = 'accept'
+                       and w.subject = md5(concat_ws('|', '', coalesce(told_amount::varchar, ''), '')),
                     false) as is_cleared,
            case when w.word = 'dismiss' and (w.is_guarded or starts_with(weight, 'hold ')) then 'skip dismissed'
                 when w.is_guarded and not is_cleared and starts_with(weight, 'correct ') then 'hold mass_change'
@@ -146,8 +175,15 @@ select change_id, event, event_id,
        rule.code as code,
        has_request,
        coalesce(is_back and verdict = 'skip nothing_to_correct' and wanted_state = 'live', false) as is_back,
-       newest_amount as amount,
-       list_concat(newest_items,
-                   list_transform(gone, lambda y: {'ItemSku': y.ItemSku, 'ItemQuantity': '0', 'ItemSubTotal': '0.00'})) as items
+       approval_asked as approval,
+       told_amount,
+       -- An approval alone leaves the amounts as they are reported, or will be.
+       case when is_unsent then null when rule is null then reported_amount else newest_amount end as amount,
+       case when is_unsent then null
+            when rule is null then reported_items
+            else list_concat(newest_items, list_transform(gone, lambda y:
+                     {'ItemSku': y.ItemSku, 'ItemQuantity': '0', 'ItemSubTotal': '0.00'})) end as items,
+       case when not is_unsent and (newest_CustomerStatus is distinct from sent_CustomerStatus or is_modified)
+            then case when rule is null then reported_CustomerStatus else newest_CustomerStatus end end as CustomerStatus
   from said
  where verdict is not null

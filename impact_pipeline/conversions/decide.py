@@ -21,6 +21,7 @@ import duckdb
 
 from impact_pipeline.config.errors import ConfigError
 from impact_pipeline.config.load import Config, ObjectConfig
+from impact_pipeline.config.models import CORRECTIONS_MAXIMUM
 from impact_pipeline.config.parameters import catalogue
 from impact_pipeline.config.types import type_problems
 from impact_pipeline.conversions import guards
@@ -160,7 +161,12 @@ class _Step:
         self.con.execute(item_sql(self.about))
         self._execute("standing.sql")
         self._execute("answers.sql", now=self.now, overruled=list(OVERRULED))
-        self._execute("corrections.sql", now=self.now, account_currency=self.config.pipeline.program.currency)
+        self._execute(
+            "corrections.sql",
+            now=self.now,
+            account_currency=self.config.pipeline.program.currency,
+            corrections_maximum=CORRECTIONS_MAXIMUM,
+        )
         self._execute("apply_corrections.sql")
         self._execute("record.sql", **decided)
         self._write()
@@ -170,7 +176,7 @@ class _Step:
         self._execute("pins.sql", now=self.now)
         self._execute("guards_keep_wanted.sql")
         self._execute("restore.sql", now=self.now)
-        self._execute("unwant.sql")
+        self._execute("unwant.sql", now=self.now)
         self._execute("want.sql", now=self.now)
 
     def _merged_records(self) -> str:

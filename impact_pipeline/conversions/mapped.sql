@@ -74,6 +74,8 @@ select change_id, event, type_is_known, type_kind, owner, sending,
            not uses_lines and gross is not null and {may_be_single} as is_single,
            {cut} || case when uses_lines then p.line_cut else [] end as cut,
            case when len(list_filter(linked_pins, lambda pin: pin <> own_pin)) > 0
-                then 'CustomerId: keeps its own; a linked record was reported with another' end as remark,
+                then 'CustomerId: keeps its own; a linked record was reported with another'
+                when own_pin <> "full_CustomerId"
+                then 'CustomerId: keeps what was sent first; the record says another now' end as remark,
            {finished}
       from joined as p) as checked

@@ -69,7 +69,7 @@ action as (
 formed as (
     select r.request_id, r.event_id, r.state as reported_state, r.outcome as reported_outcome,
            w.state as wanted_state, w.amount, w.wanted_at, len(w.items) as item_count,
-           w.amount is distinct from 0 and w.amount >= 0 as is_positive,
+           w.amount > 0 or w.amount is null and c.amount is null as is_positive,
            coalesce(t.corrections, 0) as corrections,
            coalesce(t.is_reversed, false) as is_reversed,
            coalesce(t.is_busy, false) as is_busy,

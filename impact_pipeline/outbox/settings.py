@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from impact_pipeline.config.models import CORRECTIONS_MAXIMUM
+
 if TYPE_CHECKING:
     from impact_pipeline.config.load import Config
 
@@ -53,7 +55,7 @@ class OutboxSettings:
     parent_gap: timedelta = timedelta(minutes=5)
     parent_wait: timedelta = timedelta(days=2)
     correct_after: timedelta = timedelta(hours=1)
-    corrections_maximum: int = 5
+    corrections_maximum: int = CORRECTIONS_MAXIMUM
     action_wait: timedelta = timedelta(hours=24)
     give_up_after: timedelta = timedelta(days=7)
     requests_per_hour: int = 1000

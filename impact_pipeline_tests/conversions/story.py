@@ -92,7 +92,8 @@ class Story:
         self.content = copy.deepcopy(bases[case["config"]])
         self._patch(case.get("but", {}))
         tracked = {"Lead": ("Status",)} if case.get("lead_history") else {}
-        self.world = World(folder, OrgFeatures(tracked_fields=tracked))
+        features = OrgFeatures(tracked_fields=tracked, multi_currency=bool(case.get("currencies")))
+        self.world = World(folder, features)
         self.warehouse = KeptOpen(path=self.world.warehouse.path)
         self.world.warehouse = self.warehouse
         self.org = self.world.org
@@ -306,6 +307,24 @@ class Story:
                 "where event_id not in (select event_id from outbox.request)",
                 {"state": state, "outcome": outcome or None, "now": self.world.clock.now()},
             )
+
+    def _corrected(self, _: str, value: int) -> None:
+        """So many corrections of what was sent have been told."""
+        with self.world.warehouse.transaction() as con:
+            con.execute(
+                "insert into outbox.request (Type, event_id, object, Id, event, CampaignId, ActionTrackerId, "
+                "EventTypeCode, OrderId, has_click_id, event_at, item_count, config_hash, state, outcome, due_at, "
+                "created_at, intended_at) "
+                "select 'Modification', r.event_id, r.object, r.Id, r.event, r.CampaignId, r.ActionTrackerId, "
+                "r.EventTypeCode, r.OrderId, false, r.event_at, 0, r.config_hash, 'settled', 'credited', $now, $now, "
+                "$now from outbox.request as r, range($count) where r.Type = 'Conversion'",
+                {"now": self.world.clock.now(), "count": value},
+            )
+
+    def _left(self, _: str, value: str) -> None:
+        """What was queued has left."""
+        with self.world.warehouse.transaction() as con:
+            con.execute("update outbox.request set state = ?, intended_at = due_at where state = 'ready'", [value])
 
     def _reversal(self, _: str, value: str) -> None:
         """The reversal that is wanted has reached a state, and an outcome behind a slash."""

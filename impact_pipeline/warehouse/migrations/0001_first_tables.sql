@@ -339,7 +339,7 @@ create table conversions.conversion (
     mapped_at    timestamptz not null,
     content_md5  varchar,
     CampaignId varchar, ActionTrackerId varchar, EventTypeCode varchar, EventDate varchar, OrderId varchar,
-    ClickId varchar, CustomerId varchar, CurrencyCode varchar);
+    ClickId varchar, CustomerId varchar, CurrencyCode varchar, CustomerStatus varchar);
 comment on table conversions.conversion is 'One row per event to be sent: the parameters in impact.com''s names, as text exactly as they leave. A mapping that uses more parameters adds their columns.';
 comment on column conversions.conversion.event_id is 'Identity of the business event.';
 comment on column conversions.conversion.change_id is 'The change that carries it.';
@@ -361,6 +361,7 @@ comment on column conversions.conversion.OrderId is 'Our id of the conversion, u
 comment on column conversions.conversion.ClickId is 'impact.com''s click id.';
 comment on column conversions.conversion.CustomerId is 'Stable id of the customer; chains lead, opportunity and sale.';
 comment on column conversions.conversion.CurrencyCode is 'ISO 4217 code.';
+comment on column conversions.conversion.CustomerStatus is 'Status of the customer, such as NEW.';
 
 create table conversions.item (
     event_id    varchar not null,
@@ -384,15 +385,17 @@ create table conversions.wanted (
     amount     decimal(18, 2),
     items      struct(ItemSku varchar, ItemQuantity varchar, ItemSubTotal varchar)[],
     CustomerStatus varchar,
+    approval   varchar,
     change_id  bigint not null,
     wanted_at  timestamptz not null);
 comment on table conversions.wanted is 'What impact.com should show for a reported event after later changes: absolute values. One row per event that was corrected.';
 comment on column conversions.wanted.event_id is 'The reported event.';
 comment on column conversions.wanted.state is 'live or reversed.';
 comment on column conversions.wanted.code is 'Reason or disposition code to send with it.';
-comment on column conversions.wanted.amount is 'Wanted total; of a reversed one the last total, in case it comes back.';
+comment on column conversions.wanted.amount is 'Wanted total; of a reversed one the last total, in case it comes back. Null with items: as it was sent.';
 comment on column conversions.wanted.items is 'Wanted quantity and subtotal per SKU; an item that is gone has quantity 0.';
-comment on column conversions.wanted.CustomerStatus is 'Wanted status of the customer, where mapped.';
+comment on column conversions.wanted.CustomerStatus is 'Wanted status of the customer; null where it is the one that was sent.';
+comment on column conversions.wanted.approval is 'Disposition code that approves the action, once the rule for it was met; null before.';
 comment on column conversions.wanted.change_id is 'The change that asked for it.';
 comment on column conversions.wanted.wanted_at is 'When it was last changed. UTC.';
 
