@@ -103,7 +103,8 @@ class EventType(_Model):
     )
     sending: Switch = Field(default="on", description="on, shadow (decide, do not send) or off.")
     open_ended_locking: bool = Field(
-        default=False, description="true: an action locks when it is approved, as set at impact.com; `do: approve` asks for it."
+        default=False,
+        description="true: an action locks when it is approved, as set at impact.com; `do: approve` asks for it.",
     )
 
 
@@ -212,8 +213,8 @@ class After(_Model):
     )
     code: str | None = Field(
         default=None,
-        description="impact.com's reason (default ORDER_UPDATE) or disposition code (default REJECTED); case counts. Of "
-        "approve: your own code with that effect.",
+        description="impact.com's reason (default ORDER_UPDATE) or disposition code (default REJECTED); case counts. "
+        "Of approve: your own code with that effect.",
     )
 
 
