@@ -15,7 +15,7 @@ def each_version_changes_once(warehouse: WarehouseResource) -> dg.AssetCheckResu
     with warehouse.warehouse().reading() as con:
         rows = con.execute(
             "select object, count(*) from ("
-            "select object from changes.change where kind not in ('items', 'history', 'requested') "
+            "select object from changes.change where kind not in ('items', 'history', 'requested', 'refund') "
             "group by object, version_id having count(*) > 1 "
             "union all "
             "select object from changes.change where kind = 'history' group by object, history_id having count(*) > 1) "

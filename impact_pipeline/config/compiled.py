@@ -143,6 +143,7 @@ class Config:
             mine |= self.watched_fields(name)
             for event in about.events.values():
                 mine |= set(event.declared.once_per)
+                mine |= {event.declared.refund_of} if event.declared.refund_of else set()
                 for history in event.histories:
                     wanted.setdefault(history.object, set())
                 if event.items is not None:
@@ -165,6 +166,7 @@ class Config:
             reads = [("Lead" if path.first_lead else name, path) for path in about.record_paths()]
             for event in about.events.values():
                 needed[name] |= set(event.declared.once_per)
+                needed[name] |= {event.declared.refund_of} if event.declared.refund_of else set()
                 if event.items is not None:
                     reads += [(event.items.object, path) for path in _line_paths(event)]
             for owner, path in reads:

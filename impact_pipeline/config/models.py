@@ -252,6 +252,11 @@ class Event(_Model):
     sending: Switch = Field(default="on", description="on, shadow (decide, do not send) or off.")
     conversion: dict[str, TemplateSource] = Field(description="impact.com's parameters, each with its template.")
     items: Items | None = Field(default=None, description="The lines of a sale.")
+    refund_of: str | None = Field(
+        default=None,
+        description="Field that holds the Id of the record that this one refunds: with it and a negative amount it "
+        "lowers or cancels what was reported of that record, and is no event of its own.",
+    )
     large_amount: Literal["hold", "item"] = Field(
         default="hold",
         description="hold or item: order money above 999,999.99 is held, or told as one item, which may be larger.",

@@ -93,12 +93,15 @@ class Reader:
             self.problems += code_problems(self.file, at, event, code, self.pipeline)
             self._locking(at, event, [t for name, t in self.pipeline.event_types.items() if may_give(code, name)])
         self._warn_of_shared_order_id(at, event, conversion.get("OrderId"))
+        when = self._expression(f"{at}.when", event.when, may_use_before=True)
+        if event.refund_of is not None:
+            self._refund(f"{at}.refund_of", event.refund_of, event, when)
         for row, reason in event.deviations.items():
             self.warnings.append(f"{self.file}: {at}: published mapping, {row}: {reason}")
         return EventConfig(
             name=name,
             declared=event,
-            when=self._expression(f"{at}.when", event.when, may_use_before=True),
+            when=when,
             histories=sources(object_name, event.history, event.updated),
             conversion=conversion,
             items=None if event.items is None else self._items(f"{at}.items", event.items, object_name),
@@ -131,6 +134,16 @@ class Reader:
                     f"{self.file}: {at}.once_per: OrderId does not name {field_name}, so a second event of the same "
                     "record would have the OrderId of the first and be held."
                 )
+
+    def _refund(self, key: str, field: str, event: Event, when: Expression | None) -> None:
+        self._api_name(key, field)
+        money = (event.items.model_extra or {}) if event.items is not None else {}
+        if "ItemSubTotal" not in money:
+            problem = "what it lowers are the subtotals of items, and the event has none."
+            self._add(key, field, problem, "Add items with ItemSubTotal, or leave it out.")
+        if when is not None and when.uses_before():
+            problem = "a refund counts while `when` is true, and before. is true for a moment only."
+            self._add(key, field, problem, "Take before. out of `when`.")
 
     def _locking(self, at: str, event: Event, types: list[EventType]) -> None:
         for place, rule in enumerate(event.after):

@@ -37,6 +37,13 @@ both_reported as (
       join carried as s on s.Id = f.merged_into and s.event = f.event and s.decision = 'send'
      where f.kind = 'merged'
        and l.EventTypeCode = s.EventTypeCode),
+refunded as (
+    select f.change_id, f.event
+      from fact as f
+      join conversions.current_decision as d on d.object = f.object and d.Id = f.refund_of and d.event = f.event
+     where f.refund_of <> f.Id
+       and d.carries
+       and d.decision in ('send', 'hold')),
 considered as (
     select f.*, m.* exclude (change_id, event),
            w.word, w.said_by, w.said_at, w.reason as why,
@@ -51,6 +58,7 @@ considered as (
            md5(f.event_key || '/' || entry_number) as event_id,
            a.change_id is not null as alias_is_reported,
            b.change_id is not null as both_are_reported,
+           m.amount < 0 and (f.change_id, f.event) in (from refunded) as is_refund,
            case when entry_number > 1 then m.OrderId || '_' || entry_number else m.OrderId end as entry_order_id,
            -- What was accepted holds as long as nothing of it has changed.
            coalesce(w.word = 'accept' and w.subject = md5(concat_ws('|', coalesce(entry_order_id, ''),
@@ -100,6 +108,7 @@ said as (
                when c.word = 'dismiss' then 'skip dismissed'
                when c.is_expired then 'skip hold_expired'
                when c.is_missing then 'hold gone_unproven'
+               when c.is_refund then 'skip no_rule'
                when c.issue is not null then 'hold ' || c.issue.code
                when k.change_id is not null then 'hold order_id_collision'
                when not c.type_is_known then 'hold unknown_event_type'

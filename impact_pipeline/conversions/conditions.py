@@ -14,6 +14,7 @@ from impact_pipeline.config.history import HistorySource
 from impact_pipeline.config.load import Config, EventConfig, ObjectConfig, RuleConfig
 from impact_pipeline.config.templates import paths
 from impact_pipeline.conversions.moments import history_joins, moment_column, require_captured
+from impact_pipeline.conversions.refunds import refund_links
 from impact_pipeline.conversions.relations import Captured, Joins
 from impact_pipeline.conversions.values import text
 from impact_pipeline.warehouse.sql import quote_identifier, quote_literal, sql_file
@@ -80,6 +81,7 @@ def fact_sql(
             organization_id=quote_literal(organization_id),
             table=table,
             merged_into='n."MasterRecordId"' if captured.has(about.name, "MasterRecordId") else "null::varchar",
+            refund_of=_refund_of(about),
             losers=(
                 f'select "MasterRecordId" as survivor, list("Id") as losers from {table} '
                 'where "MasterRecordId" is not null group by all'
@@ -158,6 +160,8 @@ class _Compiler:
             for rule, when in matches
             if rule.do != "approve"
         ]
+        if declared.refund_of:
+            rules.append("when m.kind = 'refund' then {'do': 'modify', 'code': 'ORDER_UPDATE'}")
         approvals = [f"{when} then {quote_literal(rule.code)}" for rule, when in matches if rule.do == "approve"]
         mapped = {path.parts[0] for t in event.conversion.values() for path in paths(t) if not path.first_lead}
         mapped |= {"CurrencyIsoCode"} if "CurrencyCode" in event.conversion else set()
@@ -219,6 +223,12 @@ def _other_names(value: str, groups: Sequence[frozenset[str]]) -> str:
         for name in sorted(group)
     ]
     return f"case {value} {' '.join(whens)} else []::varchar[] end"
+
+
+def _refund_of(about: ObjectConfig) -> str:
+    """SQL of the record that a record refunds, as far as the event tells."""
+    whens = [f"when {quote_literal(event)} then n.{_q(link)}" for event, link in refund_links(about).items()]
+    return f"case f.event {' '.join(whens)} end" if whens else "null::varchar"
 
 
 def _rule_matches(rule: RuleConfig, when: str) -> str:

@@ -4,7 +4,7 @@
 -- Writes   correction (temporary)
 -- Grain    one row per pair whose answer becomes correct, hold or skip because of a reported event
 -- Binds    $now timestamptz, $account_currency varchar, $corrections_maximum integer
--- Rules    cases E2, F1 to F5, G5 to G19, G23, H8, H15 of the conformance suite
+-- Rules    cases E2, F1 to F5, G5 to G19, G23, G27, H8, H15 of the conformance suite
 create or replace temp table correction as
 with
 asking as (
@@ -102,6 +102,9 @@ weighed as (
            t.state, t.outcome,
            l.event_id is not null as is_locked,
            list_filter(n.items, lambda x: not list_contains(list_transform(p.items, lambda y: y.ItemSku), x.ItemSku)) as added,
+           len(list_filter(n.items, lambda x: x.ItemQuantity = '0'
+                                              or starts_with(x.ItemQuantity, '-') or starts_with(x.ItemSubTotal, '-'))) = 0
+               as is_sound,
            list_filter(p.items, lambda y: not list_contains(list_transform(n.items, lambda x: x.ItemSku), y.ItemSku)
                                           and y.ItemQuantity <> '0') as gone
       from asking as q
@@ -140,11 +143,14 @@ said as (
                    case when w.approval_asked is not null then 'correct approved'
                         when is_back or not touches_CustomerStatus then 'skip nothing_to_correct'
                         else 'skip not_correctable' end
+               when w.kind = 'refund' and w.newest_amount = 0 then 'correct refunded'
                when len(w.added) > 0 then 'hold correction_impossible'
                when coalesce(w.newest_amount, 0) <= 0 and w.newest_amount is distinct from w.reported_amount
                     then 'hold amount_not_positive'
+               when not w.is_sound then 'hold correction_impossible'
                when w.reported_currency is not null and w.reported_currency <> $account_currency
                     then 'hold correction_currency'
+               when w.kind = 'refund' then 'correct refunded'
                when w.newest_amount is not distinct from w.reported_amount and w.newest_items = w.reported_items
                     then 'correct status_changed'
                when w.uses_lines then 'correct items_changed'
@@ -152,9 +158,10 @@ said as (
            end as answer,
            case when starts_with(answer, 'correct ') and w.correction_count >= $corrections_maximum then 'hold flapping'
                 else answer end as weight,
-           case when weight in ('correct record_deleted', 'correct condition_lost', 'correct requested') then 'reversed'
+           case when weight = 'correct refunded' and w.newest_amount = 0
+                     or weight in ('correct record_deleted', 'correct condition_lost', 'correct requested') then 'reversed'
                 else 'live' end as state_wanted,
-           case when weight in ('correct amount_changed', 'correct items_changed', 'correct status_changed')
+           case when weight in ('correct amount_changed', 'correct items_changed', 'correct status_changed', 'correct refunded')
                 then w.newest_amount end as told_amount,
            coalesce(w.word = 'release'
                     or w.word = 'accept'
@@ -172,7 +179,7 @@ select change_id, event, event_id,
        case when is_said then why when verdict = 'hold mass_change' then guard end as detail,
        case when is_said then said_by end as decided_by,
        state_wanted as state,
-       rule.code as code,
+       case when verdict = 'correct refunded' and state_wanted = 'reversed' then 'ITEM_RETURNED' else rule.code end as code,
        has_request,
        coalesce(is_back and verdict = 'skip nothing_to_correct' and wanted_state = 'live', false) as is_back,
        approval_asked as approval,

@@ -27,8 +27,9 @@ from impact_pipeline.config.types import type_problems
 from impact_pipeline.conversions import guards
 from impact_pipeline.conversions.facts import find_facts
 from impact_pipeline.conversions.identities import mark_changed_identities
-from impact_pipeline.conversions.lines import item_parameters, item_sql, line_sql
+from impact_pipeline.conversions.lines import item_parameters, item_sql, make_lines
 from impact_pipeline.conversions.mapping import mapped_sql, order_parameters
+from impact_pipeline.conversions.refunds import refund_change_sql
 from impact_pipeline.conversions.relations import Captured, captured
 from impact_pipeline.conversions.renames import list_renames
 from impact_pipeline.conversions.words import OVERRULED
@@ -125,6 +126,8 @@ class _Step:
         self.slice_size = slice_size
 
     def run(self, *, cycle_id: str, run_id: str, campaign_id: str, organization_id: str) -> None:
+        for sql in refund_change_sql(self.about):
+            self.con.execute(sql, {"object": self.about.name, "now": self.now})
         self._execute("open.sql", object=self.about.name, events=list(self.about.events))
         self._execute("fresh.sql", object=self.about.name)
         self._execute("slices.sql", formats={"merged": self._merged_records()}, slice_size=self.slice_size)
@@ -141,7 +144,7 @@ class _Step:
     def _answer(self, number: int, decided: dict[str, Any], *, campaign_id: str, organization_id: str) -> None:
         """Answer the pairs of one slice of the records."""
         events = list(self.about.events)
-        correctable = [name for name, event in self.about.events.items() if event.rules]
+        correctable = [name for name, event in self.about.events.items() if event.rules or event.declared.refund_of]
         self._execute("slice_open.sql", slice=number)
         self._execute("slice_fresh.sql", slice=number)
         self._execute("carried.sql", formats=self._merged(), object=self.about.name)
@@ -156,7 +159,7 @@ class _Step:
         )
         self.con.execute(plain, decided)
         self._execute("need.sql")
-        self.con.execute(line_sql(self.config, self.about, self.captured) or sql_file(__file__, "no_lines.sql"))
+        make_lines(self.con, self.config, self.about, self.captured)
         self.con.execute(mapped_sql(self.config, self.about, self.captured, campaign_id=campaign_id, now=self.now))
         self.con.execute(item_sql(self.about))
         self._execute("standing.sql")

@@ -10,7 +10,7 @@ import duckdb
 
 from impact_pipeline.config.load import Config, ObjectConfig
 from impact_pipeline.conversions.facts import find_facts
-from impact_pipeline.conversions.lines import line_sql
+from impact_pipeline.conversions.lines import make_lines
 from impact_pipeline.conversions.mapping import mapped_sql
 from impact_pipeline.conversions.relations import Captured, captured
 from impact_pipeline.conversions.renames import list_renames
@@ -51,7 +51,7 @@ def _map(
     con.execute(pairs, {"object": about.name, "events": events})
     find_facts(con, config, about, described, organization_id=organization_id, first_load_until=now)
     con.execute(sql_file(__file__, "eligible_need.sql"))
-    con.execute(line_sql(config, about, described) or sql_file(__file__, "no_lines.sql"))
+    make_lines(con, config, about, described)
     con.execute(mapped_sql(config, about, described, campaign_id=campaign_id, now=now))
 
 

@@ -8,6 +8,6 @@ select c.change_id, unnest($events) as event, 'new' as role, true as is_carried
   from (select max_by(change_id, change_id) as change_id, Id
           from changes.change
          where object = $object
-           and kind not in ('history', 'items', 'requested')
+           and kind not in ('history', 'items', 'requested', 'refund')
          group by Id) as c
   join {table} as r on r."Id" = c.Id and not r."_is_deleted"

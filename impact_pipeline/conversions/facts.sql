@@ -6,6 +6,7 @@ create or replace temp table fact as
 select f.* exclude (fields, cycles_since, is_carried, once, other_once),
        coalesce(n."_deleted_how" is not null and not n."_is_deleted", false) as is_missing,
        {merged_into} as merged_into,
+       {refund_of} as refund_of,
        coalesce(n."_is_deleted", false) and merged_into is null as is_deleted,
        md5({organization_id} || '|' || f.object || '|' || f.Id || '|' || f.event || f.once) as event_key,
        list_transform(coalesce(l.losers, []), lambda loser:

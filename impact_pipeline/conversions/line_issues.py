@@ -11,10 +11,10 @@ NUMBERS = ("money", "decimal", "integer")
 _MAY_BE_NEGATIVE = ("ItemNumeric_", "ItemMoney_")
 
 
-def first_issue(parameters: list[Parameter]) -> str:
+def first_issue(parameters: list[Parameter], *, may_be_refunded: bool = False) -> str:
     """SQL of the first thing that is wrong with the lines of one product code, null where nothing is."""
     mapped = {parameter.name for parameter in parameters}
-    checks = [check for parameter in parameters for check in _checks(parameter)]
+    checks = [check for parameter in parameters for check in _checks(parameter, may_be_refunded)]
     if "ItemSubTotal" in mapped:
         money = 'try_cast("plain_ItemSubTotal" as decimal(38, 10))'
         checks.append((f"bool_or({_number('ItemQuantity')} = 0 and {money} <> 0)", "ItemQuantity: none, but money"))
@@ -25,7 +25,7 @@ def first_issue(parameters: list[Parameter]) -> str:
     return "case " + "\n                ".join(whens) + " end"
 
 
-def _checks(parameter: Parameter) -> list[tuple[str, str]]:
+def _checks(parameter: Parameter, may_be_refunded: bool) -> list[tuple[str, str]]:
     name, plain, full = parameter.name, _q("plain_" + parameter.name), _q("full_" + parameter.name)
     checks = []
     if parameter.required or name in ("ItemSubTotal", "ItemPrice"):
@@ -45,7 +45,9 @@ def _checks(parameter: Parameter) -> list[tuple[str, str]]:
     if parameter.kind not in NUMBERS:
         return checks
     if not name.startswith(_MAY_BE_NEGATIVE):
-        checks.append((f"bool_or({number} < 0)", f"{name}: negative"))
+        # What is left after refunds counts, not each line.
+        below = f"sum({number}) < 0" if may_be_refunded and name in ADDED_UP else f"bool_or({number} < 0)"
+        checks.append((below, f"{name}: negative"))
     if parameter.kind != "integer":
         rounded = f"bool_or({differs(plain, f'round(try_cast({plain} as decimal(38, 10)), 2)')})"
         checks.append((rounded, f"{name}: more than two decimals"))

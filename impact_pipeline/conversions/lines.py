@@ -5,9 +5,12 @@ One statement for all events of the object that have items. Lines of one code ar
 quantities as sums, everything else as on the first line.
 """
 
+import duckdb
+
 from impact_pipeline.config.load import Config, EventConfig, ItemsConfig, ObjectConfig
 from impact_pipeline.config.parameters import Parameter, catalogue
 from impact_pipeline.conversions.line_issues import ADDED_UP, NUMBERS, first_issue
+from impact_pipeline.conversions.refunds import refund_links, refund_sql
 from impact_pipeline.conversions.relations import Captured, Joins
 from impact_pipeline.conversions.template_sql import TemplateSql
 from impact_pipeline.conversions.values import has_fraction, money
@@ -16,6 +19,19 @@ from impact_pipeline.warehouse.sql import quote_identifier, quote_literal, sql_f
 _SINGLE = ("ItemSku", "ItemName", "ItemCategory", "ItemQuantity", "ItemSubTotal")
 # Of what may stand for an item's money the first that is mapped does.
 _MONEY = ("ItemSubTotal", "ItemPrice")
+# The lines of a record's refunds are lines of the record.
+_REFUNDED = (
+    "(select *, Id as line_of from need union all "
+    "select q.*, r.refund_id from need as q join refund as r on r.record_id = q.Id and r.event = q.event)"
+)
+
+
+def make_lines(con: duckdb.DuckDBPyConnection, config: Config, about: ObjectConfig, captured: Captured) -> None:
+    """Make temporary tables line and refund for the pairs in table need."""
+    con.execute(refund_sql(config, about, captured))
+    con.execute(line_sql(config, about, captured) or sql_file(__file__, "no_lines.sql"))
+    if refund_links(about):
+        con.execute(sql_file(__file__, "refund_spread.sql"))
 
 
 def line_sql(config: Config, about: ObjectConfig, captured: Captured) -> str | None:
@@ -84,12 +100,16 @@ def _line_branch(config: Config, event: EventConfig, items: ItemsConfig, capture
         parent=_q(items.parent),
         joins="\n          ".join(joins.sql),
         currency='i."CurrencyIsoCode"' if captured.has(items.object, "CurrencyIsoCode") else "null::varchar",
+        pairs=_REFUNDED if event.declared.refund_of else "(select *, Id as line_of from need)",
+        kept=f"having not (sum({_number('ItemQuantity')}) = 0 and sum({_number('ItemSubTotal')}) = 0)"
+        if event.declared.refund_of
+        else "",
         nothing=_nothing(mapped),
         grouped=_lines([f"{_grouped(parameter)} as {_q(parameter.name)}" for parameter in others]),
         amount=f"try_cast(sum({_net(mapped)}) as decimal(30, 4))",
         has_cents=_any([has_fraction(_q("full_" + p.name)) for p in others if p.kind == "money"]),
         cut=", ".join(_cut(parameter) for parameter in others if _cut(parameter)) or "null::varchar",
-        issue=first_issue(parameters),
+        issue=first_issue(parameters, may_be_refunded=event.declared.refund_of is not None),
     )
 
 

@@ -12,9 +12,10 @@ select change_id, event,
            row_number() over (partition by w.change_id, w.event order by {order}) as line_number,
            {currency} as currency,
            {values}
-      from need as w
-      join {items} as i on i.{parent} = w.Id and not i."_is_deleted"
+      from {pairs} as w
+      join {items} as i on i.{parent} = w.line_of and not i."_is_deleted"
       {joins}
      where w.event = {event})
  where not ({nothing})
  group by change_id, event, "plain_ItemSku"
+{kept}

@@ -45,7 +45,7 @@ select change_id, event, type_is_known, type_kind, owner, sending,
     valued as (
         select r.change_id, r.event, r.event_at, r.record_id, r.moved_on,
                {record_currency} as record_currency,
-               try_cast({line_amount} as decimal(18, 2)) as line_amount,
+               try_cast({line_amount} as decimal(18, 2)) + {refunded} as line_amount,
                {values}
           from record as r
           left join first_lead as fl on fl.record_id = r.record_id

@@ -65,6 +65,7 @@ class _Compiler:
             history_joins=history_joins(list(event.histories)),
             values=_lines([*plain, *values]),
             line_amount=amount,
+            refunded=_REFUNDED if event.declared.refund_of else "0",
             moved_on=self._moved_on(event),
             joins="\n          ".join(joins.sql),
             first_lead=first_lead_sql(self.about, self.captured),
@@ -168,6 +169,10 @@ class _Compiler:
             if p.may_be_cut and p.kind == "string" and p.max_length
         ]
         return f"list_filter([{', '.join(tests)}], lambda x: x is not null)" if tests else "[]::varchar[]"
+
+
+# What the records take back that refund this one.
+_REFUNDED = "coalesce((select sum(x.amount) from refund as x where x.record_id = r.record_id and x.event = r.event), 0)"
 
 
 def _lines(parts: list[str]) -> str:

@@ -25,7 +25,7 @@ select * exclude (said, spoken),
         select f.*,
                case
                    when f.role = 'carrier' then 'skip not_watched'
-                   when f.kind in ('items', 'requested') then 'skip not_watched'
+                   when f.kind in ('items', 'requested', 'refund') then 'skip not_watched'
                    when f.kind = 'merged' then 'skip merged_away'
                    when f.kind = 'deleted' then 'skip no_rule'
                    when f.kind = 'baseline' then

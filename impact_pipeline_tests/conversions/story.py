@@ -101,6 +101,7 @@ class Story:
             {"op": "create", "sobject": "User", "id": USER, "fields": {"Username": "a", "LastName": "Admin"}}
         )
         self.org.add_field("OpportunityLineItem", Field(name="Sku__c", type="string", length=40))
+        self.org.add_field("Opportunity", Field(name="Refund_Of__c", type="string", length=18))
         # The names of the cases are in the lists of values, too.
         self.org.rename_picklist_value("Lead", "Status", "Working - Contacted", "Working")
         self.org.rename_picklist_value("Opportunity", "StageName", "Negotiation/Review", "Negotiation")

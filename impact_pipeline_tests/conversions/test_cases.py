@@ -53,3 +53,12 @@ def test_no_case_is_told_twice() -> None:
     ids = [case["id"] for case in SUITE["cases"]]
 
     assert len(ids) == len(set(ids))
+
+
+def test_every_rule_of_the_suite_is_told() -> None:
+    rules = {f"{letter}{number}" for letter, last in SUITE["rules"].items() for number in range(1, last + 1)}
+
+    told = {case["id"].rstrip("abcdefghijklmnopqrstuvwxyz") for case in SUITE["cases"]} | set(SUITE["elsewhere"])
+
+    assert len(rules) == 137
+    assert told == rules

@@ -183,7 +183,7 @@ comment on table changes.change is 'Append-only. One row per change: a differenc
 comment on column changes.change.change_id is 'Number of the change, growing.';
 comment on column changes.change.object is 'API name of the object.';
 comment on column changes.change.Id is 'Id of the record, 18 characters.';
-comment on column changes.change.kind is 'baseline, created, updated, deleted, undeleted, merged, converted, appeared, items, history, or requested: no change of the record, but a person''s wish to take back what was reported of it.';
+comment on column changes.change.kind is 'baseline, created, updated, deleted, undeleted, merged, converted, appeared, items, history, refund: another record refunds it, or no longer does; or requested: no change of the record, but a person''s wish to take back what was reported of it.';
 comment on column changes.change.fields is 'Names of the fields that differ.';
 comment on column changes.change.before is 'private: values before, by field, as text.';
 comment on column changes.change.after is 'private: values after, by field, as text.';
