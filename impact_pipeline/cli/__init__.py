@@ -15,6 +15,7 @@ COMMANDS = {
     "demo": "Both simulators, several days of edits, the whole pipeline after each. Needs no account.",
     "preflight": "Whether accounts, rights, fields, program and this machine are ready. Writes nothing.",
     "run": "One cycle: capture, changes, conversions, send, confirm, reconcile.",
+    "submit": "Send what is due, by request or as one file.",
     "plan": "What the next submission would send, correct and hold; accept what is held.",
     "dev": "The Dagster UI on this machine, with or without the simulators.",
     "explain": "One record's or one order's whole story.",

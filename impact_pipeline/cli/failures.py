@@ -20,6 +20,7 @@ from impact_pipeline.conversions.accept import NothingToAccept
 from impact_pipeline.conversions.relations import UnknownPath
 from impact_pipeline.conversions.words import WordRefused
 from impact_pipeline.outbox.impact.client import ImpactError
+from impact_pipeline.outbox.impact.sftp import SftpError
 from impact_pipeline.outbox.recover import NotRecovered
 from impact_pipeline.outbox.resend import ResendRefused
 from impact_pipeline.warehouse.binding import WrongBinding
@@ -40,6 +41,7 @@ _CODES: tuple[tuple[type[BaseException], int], ...] = (
     (QuotaReached, QUOTA),
     (SalesforceError, STOPPED),
     (ImpactError, STOPPED),
+    (SftpError, STOPPED),
     (WordRefused, FAILED),
     (ResendRefused, FAILED),
     (NotRecovered, FAILED),

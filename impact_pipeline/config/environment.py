@@ -43,6 +43,7 @@ ACCOUNT_SID = "IMPACT_ACCOUNT_SID"
 AUTH_TOKEN = "IMPACT_AUTH_TOKEN"  # noqa: S105
 READ_AUTH_TOKEN = "IMPACT_READ_AUTH_TOKEN"  # noqa: S105
 CAMPAIGN_ID = "IMPACT_CAMPAIGN_ID"
+SFTP_KEY_FILE = "IMPACT_SFTP_PRIVATE_KEY_FILE"
 CONFIG = "IMPACT_PIPELINE_CONFIG"
 WAREHOUSE = "IMPACT_PIPELINE_WAREHOUSE"
 SCHEDULES = "IMPACT_PIPELINE_SCHEDULES"
@@ -76,6 +77,10 @@ VARIABLES = (
         is_secret=True,
     ),
     Variable(name=CAMPAIGN_ID, about="Id of the program.", is_required=True),
+    Variable(
+        name=SFTP_KEY_FILE,
+        about="File with the private key, without a passphrase, of impact.com's SFTP connection; for submit --file.",
+    ),
     Variable(
         name=CONFIG,
         about="Folder with pipeline.yaml and objects/; left out: the recommended pack that ships.",
@@ -148,7 +153,7 @@ def _problem_of(name: str, value: str, environment: Mapping[str, str]) -> str | 
             return "it is no version from 60.0 to 67.0."
         case "IMPACT_CAMPAIGN_ID" if not re.fullmatch(r"\d{1,10}", value):
             return "it is no program id; impact.com shows the number under the program's name."
-        case "SALESFORCE_PRIVATE_KEY_FILE" if not Path(value).is_file():
+        case "SALESFORCE_PRIVATE_KEY_FILE" | "IMPACT_SFTP_PRIVATE_KEY_FILE" if not Path(value).is_file():
             return "there is no such file."
         case "IMPACT_PIPELINE_WAREHOUSE" if Path(value).is_dir():
             return "it is a folder; name a file, such as data/impact_pipeline.duckdb."

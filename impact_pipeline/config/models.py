@@ -148,6 +148,20 @@ class Guards(_Model):
         return None if self.mass_change is None else float(self.mass_change[:-1]) / 100
 
 
+class Files(_Model):
+    """impact.com's SFTP connection, for backlogs beyond the hourly budget of requests."""
+
+    host: str = Field(description="The host that impact.com shows under Settings, Technical, Connections.")
+    port: int = Field(default=22, gt=0, lt=65536, description="Its port.")
+    user: str = Field(description="The user name that impact.com generated for the connection.")
+    host_key: str = Field(
+        pattern=r"^(ssh|ecdsa)-[a-z0-9-]+ [A-Za-z0-9+/=]+$",
+        description='Public key of the host, "ssh-ed25519 AAAA...". Any other host is refused.',
+    )
+    folder: str = Field(default=".", description="The folder there that files are put into.")
+    max_conversions: int = Field(default=20_000, gt=0, le=200_000, description="Conversions in one file at most.")
+
+
 class CaptureOptions(_Model):
     """How Salesforce is read."""
 
@@ -189,6 +203,9 @@ class Pipeline(_Model):
     waits: Waits = Field(default=Waits(), description="How long things wait for each other.")
     guards: Guards = Field(default=Guards(), description="What a cycle may tell before a person looks at it.")
     capture: CaptureOptions = Field(default=CaptureOptions(), description="How Salesforce is read.")
+    files: Files | None = Field(
+        default=None, description="The SFTP connection of impact-pipeline submit --file; left out: there is none."
+    )
     max_event_age: Duration | None = Field(
         default=timedelta(days=80), description="Older events are held; impact.com drops what is older than 88 days."
     )

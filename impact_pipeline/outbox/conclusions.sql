@@ -9,12 +9,12 @@ with
 proven as (
     select *,
            -- Both lists were read to their end, long enough after the intent, and neither has it.
-           coalesce(submission_id is null and action_id is null
+           coalesce(submission_id is null and action_id is null and not is_in_file
                     and intended_at + $settle_after <= $actions_at::timestamptz
                     and intended_at + $settle_after <= $submissions_at::timestamptz, false) as did_not_arrive,
            $is_forbidden or $now - intended_at > interval 24 hours as cannot_be_read,
            coalesce(is_gone
-                    or (submission_id is null and accepted_at + $settle_after <= $submissions_at::timestamptz), false)
+                    or (submission_id is null and not is_in_file and accepted_at + $settle_after <= $submissions_at::timestamptz), false)
                and $actions_at::timestamptz is not null as record_is_gone
       from sighting
      where Type = 'Conversion'),
@@ -36,6 +36,8 @@ said as (
                         when record_is_gone then 'settled end_unknown record_gone'
                         when $now - accepted_at > $give_up_after then 'settled end_unknown not_ended' end
                when submission_id is not null then 'accepted - found'
+               -- The file's own record, and the folder, settle it: file_ends.py.
+               when is_in_file then null
                when did_not_arrive then
                    case when is_still_wanted then 'ready - no_trace' else 'settled no_trace not_wanted' end
                when $now - intended_at <= $settle_after or not cannot_be_read then null

@@ -16,6 +16,7 @@ from typing import IO
 
 import duckdb
 
+from impact_pipeline.outbox.file_ends import FileReading, keep_files, open_files, read_files
 from impact_pipeline.outbox.impact.client import (
     ACTIONS,
     SUBMISSIONS,
@@ -91,6 +92,7 @@ class Plan:
     list_pages: int
     room: int
     lists_submissions: bool = False
+    files: dict[str, datetime] = field(default_factory=dict)
 
 
 @dataclass(kw_only=True)
@@ -98,6 +100,7 @@ class Reading:
     """What came of it."""
 
     listings: list[Listing] = field(default_factory=list)
+    files: FileReading | None = None
     gone: list[int] = field(default_factory=list)
     looked_at: list[int] = field(default_factory=list)
     polls: int = 0
@@ -132,7 +135,7 @@ def _confirm(
 ) -> ConfirmReport:
     now = clock()
     with warehouse.transaction() as con:
-        token = enter(con, warehouse, run_id, now)
+        token = alive.take_lane(con, warehouse.path, LANE, run_id, now, LEASE_SECONDS)
         plan = None if token is None else plan_of(con, settings, token, now)
     if plan is None:
         return ConfirmReport(skipped="another run is reading impact.com.")
@@ -150,17 +153,6 @@ def _confirm(
     return report
 
 
-def enter(con: duckdb.DuckDBPyConnection, warehouse: Warehouse, run_id: str, now: datetime) -> int | None:
-    """The lane's lease, also from a run whose process is known to be gone."""
-    token = lease.acquire(con, LANE, run_id, now, LEASE_SECONDS)
-    if token is None:
-        held = con.execute("select run_id, token from outbox.lease where lane = $lane", {"lane": LANE}).fetchone()
-        if held is not None and held[0] is not None and alive.is_over(warehouse.path, held[0]):
-            lease.release(con, LANE, held[0], held[1])
-            token = lease.acquire(con, LANE, run_id, now, LEASE_SECONDS)
-    return token
-
-
 def plan_of(con: duckdb.DuckDBPyConnection, settings: OutboxSettings, token: int, now: datetime) -> Plan:
     row = con.execute(
         sql_file(__file__, "reading_plan.sql"), {"now": now, "hour_ago": now - timedelta(hours=1)}
@@ -171,7 +163,8 @@ def plan_of(con: duckdb.DuckDBPyConnection, settings: OutboxSettings, token: int
     due = con.execute(sql_file(__file__, "looks_due.sql"), {"now": now}).fetchall()
     doubts = con.execute(
         "select ActionTrackerId, OrderId, min(intended_at) from outbox.request "
-        "where state = 'in_doubt' and Type = 'Conversion' and not needs_person group by all"
+        "where state = 'in_doubt' and Type = 'Conversion' and not needs_person "
+        "and coalesce(group_id, '') not in (select name from outbox.file where state <> 'absent') group by all"
     ).fetchall()
     return Plan(
         token=token,
@@ -184,6 +177,7 @@ def plan_of(con: duckdb.DuckDBPyConnection, settings: OutboxSettings, token: int
         in_doubt={(str(one[0]), str(one[1])): one[2] for one in doubts},
         list_pages=max(1, last_pages or 0, -(-kept_records // 1000)),
         room=max(0, settings.requests_per_hour - calls),
+        files=open_files(con),
     )
 
 
@@ -230,6 +224,9 @@ def read(
                         by=BY_LOCKING,
                     )
                 )
+            if plan.files:
+                reading.files = read_files(client, plan.files, now, clock)
+                reading.listings.append(reading.files.listing)
             overdue = any(
                 clock() >= since + settings.settle_after for key, since in plan.in_doubt.items() if key not in found
             )
@@ -293,6 +290,8 @@ def keep(
             sql_file(__file__, "keep_listing.sql"),
             {**vars(_polled(reading.polls, now)), "run_id": run_id},
         )
+    if reading.files is not None:
+        keep_files(con, settings, reading.files, run_id=run_id, now=now)
     outcomes = settle(
         con,
         settings,

@@ -100,15 +100,11 @@ class Lane:
         now = self._clock()
         with self._warehouse.transaction() as con:
             high_water.check(con, self._warehouse.path)
-            token = self._take_lease(con, now)
+            token = alive.take_lane(con, self._warehouse.path, LANE, self._run_id, now, self._settings.lease_seconds)
             if token is None:
-                return SubmitReport(skipped=_holder(con))
+                return SubmitReport(skipped=holder(con))
             self._token = token
-            list_moves(con)
-            con.execute(
-                sql_file(__file__, "stranded.sql"), {"token": token, "look_at": now + self._settings.settle_after}
-            )
-            self._recovered = carry_out(con, run_id=self._run_id, now=now, lane=LANE, token=token, is_takeover=True)
+            self._recovered = doubt_stranded(con, self._settings, run_id=self._run_id, token=token, now=now)
             queue_corrections(con, self._settings, run_id=self._run_id, now=now)
             doubt_what_is_there(con, run_id=self._run_id, now=now)
             state = read_lane(
@@ -121,7 +117,7 @@ class Lane:
                 return self._keep_out(con, state)
             self._is_probing = state.is_probing
             rows = self._intend(con, now)
-            newest = _newest_move(con, now)
+            newest = newest_move(con, now)
             report = None if rows else self._leave(con)
         self._after_commit(began, rows, newest)
         return rows if report is None else report
@@ -141,7 +137,7 @@ class Lane:
             self._keep(con, last, now)
             may_go_on = self.watch.stop is None and not self._is_probing
             rows = self._intend(con, now) if may_go_on else []
-            newest = _newest_move(con, now)
+            newest = newest_move(con, now)
             report = None
             if is_idle and not rows:
                 if not may_go_on:
@@ -150,17 +146,6 @@ class Lane:
         self.report = report
         self._after_commit(began, rows, newest)
         return rows
-
-    def _take_lease(self, con: duckdb.DuckDBPyConnection, now: datetime) -> int | None:
-        """The lane's lease, also from a run whose process is known to be gone."""
-        seconds = self._settings.lease_seconds
-        token = lease.acquire(con, LANE, self._run_id, now, seconds)
-        if token is None:
-            held = con.execute("select run_id, token from outbox.lease where lane = $lane", {"lane": LANE}).fetchone()
-            if held is not None and held[0] is not None and alive.is_over(self._warehouse.path, held[0]):
-                lease.release(con, LANE, held[0], held[1])
-                token = lease.acquire(con, LANE, self._run_id, now, seconds)
-        return token
 
     def _keep_out(self, con: duckdb.DuckDBPyConnection, state: LaneState) -> SubmitReport:
         lease.release(con, LANE, self._run_id, self._token)
@@ -292,6 +277,15 @@ def read_due(con: duckdb.DuckDBPyConnection, settings: OutboxSettings, now: date
     )
 
 
+def doubt_stranded(
+    con: duckdb.DuckDBPyConnection, settings: OutboxSettings, *, run_id: str, token: int, now: datetime
+) -> int:
+    """Put in doubt what was intended under earlier leases of the lane and never got its answer; how many."""
+    list_moves(con)
+    con.execute(sql_file(__file__, "stranded.sql"), {"token": token, "look_at": now + settings.settle_after})
+    return carry_out(con, run_id=run_id, now=now, lane=LANE, token=token, is_takeover=True)
+
+
 def waits(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
     """How many ready requests wait for what, after read_due; `due` counts those that may go."""
     rows = con.execute("select coalesce(wait, 'due'), count(*) from due group by all order by all").fetchall()
@@ -315,7 +309,7 @@ def _consequence(judgement: Judgement, attempt_count: int) -> tuple[State, Wait 
             return State.READY, None, None
 
 
-def _newest_move(con: duckdb.DuckDBPyConnection, now: datetime) -> tuple[int, datetime]:
+def newest_move(con: duckdb.DuckDBPyConnection, now: datetime) -> tuple[int, datetime]:
     """Its number and its time; of a file without any: 0 and now."""
     row = con.execute(
         "select transition_id, moved_at from audit.transition order by transition_id desc limit 1"
@@ -323,7 +317,7 @@ def _newest_move(con: duckdb.DuckDBPyConnection, now: datetime) -> tuple[int, da
     return (0, now) if row is None else (int(row[0]), row[1])
 
 
-def _holder(con: duckdb.DuckDBPyConnection) -> str:
+def holder(con: duckdb.DuckDBPyConnection) -> str:
     held = con.execute("select run_id, expires_at from outbox.lease where lane = $lane", {"lane": LANE}).fetchone()
     who, until = held if held else (None, None)
     return f"run {who} is sending; its lease ends at {until:%Y-%m-%d %H:%M:%SZ} unless it renews it."

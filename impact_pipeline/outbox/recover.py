@@ -92,7 +92,7 @@ def recover(
                 return RecoverReport(is_old_copy=False)
             lost_since, lost_until = _newest_move_at(con), high_water.marked_at(warehouse.path) or now
             _check_times(lost_since, lost_until, settings, now)
-            token = confirm.enter(con, warehouse, run_id, now)
+            token = alive.take_lane(con, warehouse.path, confirm.LANE, run_id, now, confirm.LEASE_SECONDS)
             if token is None:
                 raise NotRecovered("Another run is reading impact.com. Run impact-pipeline recover again after it.")
             plan = confirm.plan_of(con, settings, token, now)

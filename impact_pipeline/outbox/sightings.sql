@@ -1,5 +1,5 @@
 -- What     what is known of each request that has no final end yet: its queue record, its action, its proofs
--- Reads    outbox.request; audit.transition, current_submission, current_action; conversions.current_decision, wanted
+-- Reads    outbox.request, file; audit.transition, current_submission, current_action; conversions.current_decision, wanted
 -- Writes   sighting (temporary)
 -- Grain    one row per request that is accepted, in doubt, refused or settled without credit
 -- Binds    $event_types json, $reason_classes json, $gone bigint[]
@@ -86,6 +86,7 @@ select o.request_id, o.Type, o.state, o.outcome, o.needs_person, o.attempt_count
        -- The key's first action is younger than our first intent: it is ours. Else somebody was faster.
        a.first_created_at >= f.first_intended_at - interval 5 minutes as action_is_ours,
        coalesce(t.shows_it, false) as action_shows_it,
+       coalesce(o.group_id, '') in (select name from outbox.file where state <> 'absent') as is_in_file,
        f.first_intended_at + to_seconds(y.dedup_seconds / 2) as safe_until,
        coalesce(d.decision = 'send', false) and w.event_id is null as is_still_wanted
   from open as o

@@ -8,7 +8,12 @@ wait until the lease expires. A run that left no file (another machine's) is unk
 import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
+
+import duckdb
+
+from impact_pipeline.warehouse import lease
 
 
 @contextmanager
@@ -36,6 +41,19 @@ def is_over(warehouse: Path, run_id: str) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def take_lane(
+    con: duckdb.DuckDBPyConnection, warehouse: Path, lane: str, run_id: str, now: datetime, seconds: float
+) -> int | None:
+    """The token of the lane's lease, also from a run whose process is known to be gone; None while another holds it."""
+    token = lease.acquire(con, lane, run_id, now, seconds)
+    if token is None:
+        held = con.execute("select run_id, token from outbox.lease where lane = $lane", {"lane": lane}).fetchone()
+        if held is not None and held[0] is not None and is_over(warehouse, held[0]):
+            lease.release(con, lane, held[0], held[1])
+            token = lease.acquire(con, lane, run_id, now, seconds)
+    return token
 
 
 def _path(warehouse: Path, run_id: str) -> Path:

@@ -29,8 +29,14 @@ WRITE_SECONDS = 30.0
 READ_SECONDS = 120.0
 ACTIONS = "Actions"
 SUBMISSIONS = "APISubmissions"
+FILES = "FTPFileSubmissions"
 # The key that holds a list's rows is not always the resource's name.
-ROW_KEYS: Mapping[str, str] = {ACTIONS: "Actions", SUBMISSIONS: "APISubmission"}
+ROW_KEYS: Mapping[str, str] = {
+    ACTIONS: "Actions",
+    SUBMISSIONS: "APISubmission",
+    FILES: FILES,
+    "ErrorDetails": "ErrorDetail",
+}
 
 
 class ImpactError(Exception):
@@ -166,11 +172,12 @@ class ImpactClient:
         parameters = {**query, "Page": str(number)}
         answer = self._read(f"/{resource}?{urlencode(parameters)}")
         document = _object_in(answer, resource)
-        rows = document.get(ROW_KEYS[resource])
+        row_key = ROW_KEYS[resource.rpartition("/")[2]]
+        rows = document.get(row_key)
         if rows is None or rows == "":
             rows = []
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            raise UnusableAnswerError(f"impact.com's list of {resource} has no rows under {ROW_KEYS[resource]}.")
+            raise UnusableAnswerError(f"impact.com's list of {resource} has no rows under {row_key}.")
         try:
             page_count, total = int(document["@numpages"]), int(document["@total"])
         except (KeyError, TypeError, ValueError) as error:

@@ -504,7 +504,7 @@ comment on column outbox.request.due_at is 'Not sent before. UTC.';
 comment on column outbox.request.needs_person is 'True when reading cannot settle it.';
 comment on column outbox.request.attempt_count is 'HTTP requests made for it.';
 comment on column outbox.request.lease_token is 'Fencing token of the lease under which it was intended.';
-comment on column outbox.request.group_id is 'The group it was intended with.';
+comment on column outbox.request.group_id is 'The group it was intended with: that of a run, or the name of a file.';
 comment on column outbox.request.run_id is 'The Dagster run that moved it last.';
 comment on column outbox.request.submission_id is 'BatchId of impact.com''s submission record.';
 comment on column outbox.request.action_id is 'impact.com''s action.';
@@ -533,6 +533,46 @@ create table outbox.queue_cursor (
 comment on table outbox.queue_cursor is 'One row: how far the outbox has taken decisions up. A newer one is between two commits of a cycle, and not missing.';
 comment on column outbox.queue_cursor.decision_id is 'The newest decision that it has taken up.';
 insert into outbox.queue_cursor values (0);
+
+create sequence outbox.file_id;
+create table outbox.file (
+    file_id           bigint not null default nextval('outbox.file_id'),
+    name              varchar not null,
+    state             varchar not null,
+    sha256            varchar not null,
+    byte_count        bigint not null,
+    line_count        bigint not null,
+    conversion_count  bigint not null,
+    run_id            varchar not null,
+    created_at        timestamptz not null,
+    uploaded_at       timestamptz,
+    missing_since     timestamptz,
+    BatchId           varchar,
+    Status            varchar,
+    TotalRecords      bigint,
+    TotalErrors       bigint,
+    unmatched_errors  bigint,
+    SubmissionDate    timestamptz,
+    CompletionDate    timestamptz);
+comment on table outbox.file is 'Files of conversions for impact.com''s file submission: one row per file. Its conversions are the requests whose group_id is its name.';
+comment on column outbox.file.file_id is 'Number of the file, growing.';
+comment on column outbox.file.name is 'Name under which it was, or is, uploaded.';
+comment on column outbox.file.state is 'intended (it may have been uploaded), uploaded, taken (impact.com lists it), settled (its end is known row by row) or absent (it never arrived; its conversions are ready again).';
+comment on column outbox.file.sha256 is 'SHA-256 of its bytes, hex.';
+comment on column outbox.file.byte_count is 'Its bytes.';
+comment on column outbox.file.line_count is 'Its lines without the header: one per item.';
+comment on column outbox.file.conversion_count is 'Conversions in it.';
+comment on column outbox.file.run_id is 'The run that made it.';
+comment on column outbox.file.created_at is 'When the intent to upload it was committed. UTC.';
+comment on column outbox.file.uploaded_at is 'When it was known to be there. UTC.';
+comment on column outbox.file.missing_since is 'Since when the folder is known not to hold it; an upload whose end is unknown. UTC.';
+comment on column outbox.file.BatchId is 'impact.com''s number of the file submission.';
+comment on column outbox.file.Status is 'Its status there, verbatim.';
+comment on column outbox.file.TotalRecords is 'Records that impact.com counted.';
+comment on column outbox.file.TotalErrors is 'Errors that impact.com counted.';
+comment on column outbox.file.unmatched_errors is 'Errors that name no conversion of the file; while there are any, only actions settle its conversions.';
+comment on column outbox.file.SubmissionDate is 'When impact.com took it. UTC.';
+comment on column outbox.file.CompletionDate is 'When impact.com had processed it. UTC.';
 
 create sequence audit.transition_id;
 create table audit.transition (
@@ -607,8 +647,8 @@ create table audit.submission (
     CompletionDate  timestamptz,
     observed_at     timestamptz not null,
     run_id          varchar not null);
-comment on table audit.submission is 'Append-only. Each differing observation of impact.com''s queue records.';
-comment on column audit.submission.submission_id is 'BatchId.';
+comment on table audit.submission is 'Append-only. Each differing observation of impact.com''s queue records; of a processed file one row per conversion in it.';
+comment on column audit.submission.submission_id is 'BatchId; for a conversion of a file BatchId and our request, with a slash between.';
 comment on column audit.submission.request_id is 'Our request, where known.';
 comment on column audit.submission.CampaignId is 'Program.';
 comment on column audit.submission.ActionTrackerId is 'Event type.';
