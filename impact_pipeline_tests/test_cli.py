@@ -178,6 +178,17 @@ def test_an_address_without_https_is_refused(flow, monkeypatch):
     assert_fails(invoke("run"), 2, env.DOMAIN_URL, "https")
 
 
+def test_the_reconciliation_can_be_written_as_a_page_for_its_owner_only(flow_after_a_run):
+    told = invoke("reconcile", "--html", "month.html")
+    nowhere = invoke("reconcile", "--html", "nowhere/month.html")
+
+    written = flow_after_a_run.folder / "month.html"
+    assert told.exit_code == 0, told.output
+    assert "<h1>Reconciliation</h1>" in written.read_text("utf-8")
+    assert written.stat().st_mode & 0o777 == 0o600
+    assert_fails(nowhere, 2, "does not exist")
+
+
 def test_a_held_warehouse_is_told_with_its_holder(flow_after_a_run):
     flow = flow_after_a_run
     before = flow.fingerprints()

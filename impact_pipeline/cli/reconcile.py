@@ -1,12 +1,18 @@
 """`impact-pipeline reconcile`: the three-way totals and every open difference."""
 
+from datetime import UTC, datetime
+from pathlib import Path
+
 import click
 from rich.console import Console
 from rich.markup import escape
 
+from impact_pipeline.cli.failures import WRONG_USE, Failure
 from impact_pipeline.cli.reading import reading
 from impact_pipeline.cli.show import as_json, console, table
 from impact_pipeline.reconciliation import report
+from impact_pipeline.reconciliation.page import page
+from impact_pipeline.warehouse.files import owner_only, temporary_beside
 
 _SHOWN = {
     "totals": (
@@ -41,7 +47,13 @@ _SHOWN = {
 
 @click.command("reconcile")
 @click.option("--json", "wants_json", is_flag=True, help="Print totals, open differences and lock calendar as JSON.")
-def command(wants_json: bool) -> None:
+@click.option(
+    "--html",
+    "html_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write one page for finance and partner managers to this file: totals, open differences, lock calendar.",
+)
+def command(wants_json: bool, html_file: Path | None) -> None:
     """
     Show Salesforce, outbox and impact.com side by side, per event type, month and currency, and what is open.
 
@@ -55,12 +67,25 @@ def command(wants_json: bool) -> None:
             "lock_calendar": report.lock_calendar(con),
             "unbalanced": report.unbalanced(con),
         }
+        if html_file is not None:
+            _write(html_file, page(con, now=datetime.now(UTC)))
     if wants_json:
         click.echo(as_json({"file": str(path), **{name: answer.records() for name, answer in answers.items()}}))
+    elif html_file is not None:
+        click.echo(f"{html_file} is written; it needs nothing beside it, and only you may read it.")
     else:
         print_reconciliation(console(), answers)
     if answers["unbalanced"].rows:
         raise click.exceptions.Exit(1)
+
+
+def _write(file: Path, text: str) -> None:
+    """The file whole or not at all, for its owner only."""
+    if not file.absolute().parent.is_dir():
+        raise Failure(f"{file.absolute().parent} does not exist. Make the folder, or name another file.", WRONG_USE)
+    with owner_only(), temporary_beside(file.absolute()) as temporary:
+        temporary.write_text(text, "utf-8")
+        temporary.replace(file)
 
 
 def print_reconciliation(out: Console, answers: dict[str, report.Answer]) -> None:

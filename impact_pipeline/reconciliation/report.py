@@ -44,6 +44,21 @@ def lock_calendar(con: duckdb.DuckDBPyConnection) -> Answer:
     return _answer(con, queries()["what_locks_next"])
 
 
+def deltas(con: duckdb.DuckDBPyConnection) -> Answer:
+    """Per day, event type and kind (new, changed, reversed, restored): how amounts and payouts at impact.com moved."""
+    return _answer(con, queries()["what_changed_over_time"])
+
+
+def not_ours(con: duckdb.DuckDBPyConnection) -> Answer:
+    """Actions under keys that we did not send, by where they seem to come from."""
+    return _answer(con, queries()["what_is_not_ours"])
+
+
+def as_of(con: duckdb.DuckDBPyConnection) -> Answer:
+    """One row: the pinned org and program, and up to when each side was read."""
+    return _answer(con, sql_file(__file__, "as_of.sql"))
+
+
 def classes(con: duckdb.DuckDBPyConnection) -> Answer:
     """How many keys are in each class, and how many of them are open, in the order of the classes."""
     return _answer(con, sql_file(__file__, "count_by_class.sql"))
