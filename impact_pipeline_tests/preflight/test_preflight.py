@@ -27,7 +27,7 @@ from impact_pipeline.simulator.salesforce import OrgFeatures, rest
 from impact_pipeline.simulator.salesforce.schema import Field
 from impact_pipeline.warehouse.binding import bind
 from impact_pipeline.warehouse.high_water import write as write_mark
-from impact_pipeline.warehouse.publish import readers_path
+from impact_pipeline.warehouse.publish import publish, readers_path
 from impact_pipeline_tests.config.test_refusals import at
 from impact_pipeline_tests.flow import PROGRAM, Flow, flow_in
 
