@@ -68,7 +68,7 @@ def command(
 
     It decides and queues like a cycle, with the configuration as it is now, and undoes all of it: nothing is written,
     nothing is read from Salesforce, nothing is sent. A payload is byte for byte what would leave, so it may hold
-    personal data. Runs wait for the warehouse meanwhile.
+    personal data. It works on a copy of the warehouse, gone at the end: runs wait only while it is copied.
 
     What a guard, a changed identity or a renamed value holds is shown with a hash; --accept HASH releases exactly
     that, as long as it is still the same rows, amounts and configuration. The same --object and --event belong to it.
@@ -92,7 +92,7 @@ def command(
     if accepted is not None:
         _accept(config, accepted, object_name, event, reason, said_by or getpass.getuser(), wants_json)
         return
-    with existing().rehearsal() as con:
+    with existing().copied() as copy, copy.rehearsal() as con:
         found = plan(con, config, now=datetime.now(UTC), object_name=object_name, event=event, limit=limit)
     if wants_json:
         click.echo(as_json(_document(found)))
@@ -118,10 +118,10 @@ def _accept(
     said_by: str,
     wants_json: bool,
 ) -> None:
-    # Two transactions: what is found by rehearsing is undone, the words about it stay. Each row's word names what it
+    # What is found by rehearsing is undone with the copy, the words about it stay. Each row's word names what it
     # was accepted with, so nothing else is accepted where a run comes between them.
     warehouse = existing()
-    with warehouse.rehearsal() as con:
+    with warehouse.copied() as copy, copy.rehearsal() as con:
         rehearse(con, config, now=datetime.now(UTC))
         chosen = with_hash(withheld(con, config, object_name=object_name, event=event), given)
     with warehouse.transaction() as con:
@@ -135,7 +135,7 @@ def _accept(
 def _compare(
     config: Config, other: Config, days: int, object_name: str | None, event: str | None, wants_json: bool
 ) -> None:
-    with existing().rehearsal() as con:
+    with existing().copied() as copy, copy.rehearsal() as con:
         found = compare(con, config, other, days=days, now=datetime.now(UTC), object_name=object_name, event=event)
     if wants_json:
         click.echo(as_json({**vars(found), "identities": [vars(one) for one in found.identities]}))

@@ -4,14 +4,17 @@
 -- Grain    one row per key
 create or replace temp table acted as
 with
-keyed as (
-    select coalesce(CampaignId || '/' || ActionTrackerId || '/' || nullif(Oid, ''), 'action/' || action_id) as key, *
-      from audit.action),
+followed as (
+    select action_id from audit.action where Oid in (select OrderId from scope)
+     union
+    select action_id from scope where action_id is not null),
 newest as (
     -- As audit.current_action, which can not be asked for some keys only without looking at every action.
-    select *, State <> 'REVERSED' as is_live
-      from keyed
-     where action_id in (select action_id from keyed where key in (select key from scope))
+    select coalesce(CampaignId || '/' || ActionTrackerId || '/' || nullif(Oid, ''), 'action/' || action_id) as key,
+           *,
+           State <> 'REVERSED' as is_live
+      from audit.action
+     where action_id in (from followed)
    qualify row_number() over (partition by action_id order by observed_at desc) = 1)
 select n.key,
        any_value(n.CampaignId) as CampaignId,

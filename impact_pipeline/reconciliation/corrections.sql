@@ -1,5 +1,5 @@
 -- What     what was wanted of a reported event after it was sent, and how far the corrections got
--- Reads    conversion_request, conversions.wanted, conversions.current_decision, outbox.request
+-- Reads    conversion_request, conversions.wanted, conversions.decision, outbox.request
 -- Writes   corrected (temporary)
 -- Grain    one row per event that was, or should have been, corrected
 create or replace temp table corrected as
@@ -25,10 +25,13 @@ asked as (
 decided as (
     -- The newest word on what a later change means for the event; the carrying decision is not one.
     select event_id, decision, reason
-      from conversions.current_decision
+      from (select * from conversions.decision where event_id in (select event_id from looked_at))
+      -- As conversions.current_decision, which can not be asked for some events only without all others.
+      anti join (select previous_decision_id as decision_id
+                   from conversions.decision
+                  where previous_decision_id is not null) as n using (decision_id)
      where not carries
        and (decision in ('correct', 'hold') or reason in ('action_locked', 'nothing_to_correct'))
-       and event_id in (select event_id from looked_at)
    qualify row_number() over (partition by event_id order by change_id desc, decision_id desc) = 1)
 select event_id,
        coalesce(a.correction_count, 0) as correction_count,

@@ -15,7 +15,7 @@ from impact_pipeline.reconciliation.settings import ReconciliationSettings
 from impact_pipeline.warehouse.sql import sql_file
 
 # Asked of each slice of the keys; what is asked before and after them is asked once.
-QUESTIONS = ("requests", "expected", "corrections", "actions", "facts", "classes", "status")
+QUESTIONS = ("requests", "expected", "corrections", "actions", "facts", "classes", "standing", "status")
 
 
 class UnclassifiedError(Exception):
@@ -64,15 +64,17 @@ def reconcile(
         UnclassifiedError: a key fits no class.
     """
     _declare(con, settings, now=now, full=full)
-    con.execute(sql_file(__file__, "rates.sql"))
-    con.execute(sql_file(__file__, "changed_rates.sql"))
+    _run(con, "seen", "due", "news_actions", "news_events", "rate_days", "rates", "changed_rates", "due_by_rates")
+    # Once more: what is due by a rate has news, too.
+    _run(con, "news_events", "touched", "claims", "buckets")
     con.execute(sql_file(__file__, "scope.sql"), {"slice_size": slice_size})
     keys_compared = _count(con, "select count(*) from scoped")
     rows_changed = sum(
         _compare(con, number) for (number,) in con.execute("select distinct slice from scoped").fetchall()
     )
     if keys_compared:
-        con.execute(sql_file(__file__, "totals.sql"))
+        _count_events(con)
+        _run(con, "totals")
         _write_differing(con, "totals", "total")
     _write_differing(con, "implied_rate", "rate")
     con.execute(sql_file(__file__, "news.sql"))
@@ -112,8 +114,7 @@ def _declare(con: duckdb.DuckDBPyConnection, settings: ReconciliationSettings, *
 def _compare(con: duckdb.DuckDBPyConnection, number: int) -> int:
     """Compare the keys of one slice; the number of rows that were written or removed."""
     con.execute(sql_file(__file__, "slice.sql"), {"slice": number})
-    for question in QUESTIONS:
-        con.execute(sql_file(__file__, f"{question}.sql"))
+    _run(con, *QUESTIONS)
     _refuse_unclassified(con)
     return _write_status(con)
 
@@ -131,14 +132,25 @@ def _refuse_unclassified(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def _write_status(con: duckdb.DuckDBPyConnection) -> int:
-    con.execute(sql_file(__file__, "stale.sql"))
+    _run(con, "stale", "written", "buckets_of_keys")
     removed = _count(con, "delete from reconciliation.conversion_status where key in (select key from stale)")
-    written = _count(
-        con,
-        "insert into reconciliation.conversion_status by name "
-        "select * from status where key not in (select key from reconciliation.conversion_status)",
-    )
+    written = _count(con, "insert into reconciliation.conversion_status by name select * from written")
     return max(removed, written)
+
+
+def _count_events(con: duckdb.DuckDBPyConnection) -> None:
+    """Keep what each event with news counts for in the totals."""
+    _run(con, "event_counts", "recounted", "buckets_of_events")
+    con.execute("delete from reconciliation.counted_event where event_id in (select event_id from recounted)")
+    # Everything has news then, but for what is gone.
+    con.execute(
+        "delete from reconciliation.counted_event "
+        "where (select is_full from setting) and event_id not in (from news_event)"
+    )
+    con.execute(
+        "insert into reconciliation.counted_event by name "
+        "select * from event_count where event_id in (select event_id from recounted)"
+    )
 
 
 def _write_differing(con: duckdb.DuckDBPyConnection, table: str, source: str) -> None:
@@ -162,6 +174,11 @@ def _counts(con: duckdb.DuckDBPyConnection, *, keys_compared: int, rows_changed:
         open_by_class={name: count for name, _, count in rows if count},
         unbalanced=len(con.execute(sql_file(__file__, "unbalanced.sql")).fetchall()),
     )
+
+
+def _run(con: duckdb.DuckDBPyConnection, *questions: str) -> None:
+    for question in questions:
+        con.execute(sql_file(__file__, f"{question}.sql"))
 
 
 def _count(con: duckdb.DuckDBPyConnection, sql: str) -> int:

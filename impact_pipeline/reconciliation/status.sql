@@ -1,5 +1,5 @@
 -- What     the rows as reconciliation.conversion_status keeps them
--- Reads    classified, reconciliation.conversion_status
+-- Reads    classified, standing
 -- Writes   status (temporary)
 -- Grain    one row per key
 create or replace temp table status as
@@ -23,4 +23,4 @@ select c.key, c.CampaignId, c.ActionTrackerId, c.OrderId, c.EventTypeCode, c.eve
        c.next_look_at,
        case when o.class = c.class then o.since else c.now end as since
   from classified as c
-  left join reconciliation.conversion_status as o using (key)
+  left join standing as o using (key)

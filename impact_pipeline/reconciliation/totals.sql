@@ -1,58 +1,55 @@
--- What     the totals per event type, month and currency, expected and sent counted at their sources
--- Reads    setting, event_type, conversions.current_decision, conversions.conversion, outbox.request,
---          reconciliation.conversion_status
+-- What     the totals per event type, month and currency; the lines that nothing has moved as they were
+-- Reads    setting, bucket, reconciliation.counted_event, reconciliation.conversion_status, reconciliation.totals
 -- Writes   total (temporary)
 -- Grain    one row per event type, month and currency
 -- Rules    expected and sent do not come from conversion_status: a key lost or doubled in the join shows as a difference
 create or replace temp table total as
 with
-request as (
-    select r.event_id, r.EventTypeCode, r.ActionTrackerId, r.amount, r.state,
-           coalesce(r.CurrencyCode, s.currency) as CurrencyCode,
-           date_trunc('month', coalesce(r.EventDate::timestamptz, r.event_at) at time zone s.time_zone)::date as month
-      from outbox.request as r
-     cross join setting as s
-     where r.Type = 'Conversion'
-   qualify row_number() over (partition by r.event_id order by r.state = 'withdrawn', r.request_id desc) = 1),
-carrier as (
-    select d.event_id, d.EventTypeCode, t.ActionTrackerId,
-           coalesce(c.amount, d.amount) as amount,
-           coalesce(c.CurrencyCode, d.CurrencyCode, s.currency) as CurrencyCode,
-           date_trunc('month', d.event_at at time zone s.time_zone)::date as month
-      from conversions.current_decision as d
-      left join event_type as t using (EventTypeCode)
-      left join conversions.conversion as c using (event_id)
-     cross join setting as s
-     where d.carries
-       and d.decision in ('send', 'hold')),
-expected as (
-    select case when r.event_id is null then c.EventTypeCode else r.EventTypeCode end as EventTypeCode,
-           case when r.event_id is null then c.ActionTrackerId else r.ActionTrackerId end as ActionTrackerId,
-           case when r.event_id is null then c.month else r.month end as month,
-           case when r.event_id is null then c.CurrencyCode else r.CurrencyCode end as CurrencyCode,
-           case when r.event_id is null then c.amount else r.amount end as amount
-      from carrier as c
-      left join request as r using (event_id)),
+line_moved as (
+    select EventTypeCode, ActionTrackerId, month, CurrencyCode from bucket
+     union
+    select EventTypeCode, ActionTrackerId, month, CurrencyCode
+      from reconciliation.counted_event
+     where (select is_full from setting)
+     union
+    select EventTypeCode, ActionTrackerId, month, CurrencyCode
+      from reconciliation.conversion_status
+     where (select is_full from setting)),
+counted as (
+    select c.*
+      from (select * from reconciliation.counted_event where month in (select month from line_moved)) as c
+      semi join line_moved as b
+        on c.EventTypeCode is not distinct from b.EventTypeCode
+       and c.ActionTrackerId is not distinct from b.ActionTrackerId
+       and c.month = b.month
+       and c.CurrencyCode = b.CurrencyCode),
+status as (
+    select c.*
+      from (select * from reconciliation.conversion_status where month in (select month from line_moved)) as c
+      semi join line_moved as b
+        on c.EventTypeCode is not distinct from b.EventTypeCode
+       and c.ActionTrackerId is not distinct from b.ActionTrackerId
+       and c.month = b.month
+       and c.CurrencyCode = b.CurrencyCode),
 line as (
     select EventTypeCode, ActionTrackerId, month, CurrencyCode,
-           'expected' as bucket, count(*) as count, coalesce(sum(amount), 0) as amount
-      from expected
+           'expected' as bucket, sum(expected_count) as count, sum(expected_amount) as amount
+      from counted
      group by all
      union all
     select EventTypeCode, ActionTrackerId, month, CurrencyCode,
-           'sent', count(*), coalesce(sum(amount), 0)
-      from request
-     where state in ('accepted', 'in_doubt', 'settled', 'refused')
+           'sent', sum(sent_count), sum(sent_amount)
+      from counted
      group by all
      union all
     select EventTypeCode, ActionTrackerId, month, CurrencyCode,
            bucket, count(*), coalesce(sum(coalesce(sent_amount, expected_amount)), 0)
-      from reconciliation.conversion_status
+      from status
      group by all
      union all
     select EventTypeCode, ActionTrackerId, month, CurrencyCode,
            'not_expected', count(*), coalesce(sum(sent_amount), 0)
-      from reconciliation.conversion_status
+      from status
      where request_id is not null and not is_expected
      group by all),
 bucketed as (
@@ -97,7 +94,7 @@ shown as (
            coalesce(sum(impact_amount - case when bucket = 'credited' then coalesce(wanted_amount, 0) else 0 end)
                     filter (class not in ('matched', 'reattributed', 'reversed', 'not_credited', 'unconfirmed',
                                           'unexpected_action')), 0) as listed
-      from reconciliation.conversion_status
+      from status
      group by all)
 select b.EventTypeCode, b.ActionTrackerId, b.month, b.CurrencyCode,
        b.expected_count, b.expected_amount,
@@ -130,3 +127,12 @@ select b.EventTypeCode, b.ActionTrackerId, b.month, b.CurrencyCode,
    and s.ActionTrackerId is not distinct from b.ActionTrackerId
    and s.month = b.month
    and s.CurrencyCode = b.CurrencyCode
+ union all
+select o.*
+  from reconciliation.totals as o
+  anti join line_moved as b
+    on o.EventTypeCode is not distinct from b.EventTypeCode
+   and o.ActionTrackerId is not distinct from b.ActionTrackerId
+   and o.month = b.month
+   and o.CurrencyCode = b.CurrencyCode
+ where not (select is_full from setting)

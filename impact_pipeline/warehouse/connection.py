@@ -11,8 +11,9 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from shutil import copyfile
 
 import duckdb
 
@@ -106,6 +107,28 @@ class Warehouse:
                 yield con
             finally:
                 con.rollback()
+
+    @contextmanager
+    def copied(self) -> Iterator["Warehouse"]:
+        """
+        A copy of the file beside it, gone at the end, for work that would hold the file for long.
+
+        Others wait only while it is copied. It needs as much room on the disk once more.
+
+        Raises:
+            WarehouseMissing, WarehouseLocked, WarehouseError: as in `reading`.
+        """
+        self._must_be_the_warehouse()
+        self._must_exist()
+        file = self.path.resolve()
+        with temporary_beside(file) as temporary:
+            with self._hold(read_only=True, wait_seconds=self.wait_seconds) as con:
+                check(con)
+                copyfile(file, temporary)
+                # What a killed process has committed and not yet moved into the file.
+                with suppress(FileNotFoundError):
+                    copyfile(f"{file}.wal", f"{temporary}.wal")
+            yield replace(self, path=temporary)
 
     @contextmanager
     def reading(self, wait_seconds: float | None = None) -> Iterator[duckdb.DuckDBPyConnection]:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shutil import rmtree
 
 _OWNER_ONLY = 0o077
 _mask_guard = threading.Lock()
@@ -37,23 +38,31 @@ def temporary_beside(target: Path) -> Iterator[Path]:
     """
     A name in the folder of `target` under which its next content can be written, to be renamed or linked by the caller.
 
-    What is left of it at the end is removed, and so is what killed processes left of theirs.
+    What is left of it at the end is removed, with its log and what DuckDB spilled beside it, and so is what killed
+    processes left of theirs.
     """
     _remove_strays(target)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.{threading.get_ident()}.new")
     try:
         yield temporary
     finally:
-        for path in (temporary, temporary.with_name(f"{temporary.name}.wal")):
-            path.unlink(missing_ok=True)
+        for ending in ("", ".wal", ".tmp"):
+            _remove(temporary.with_name(temporary.name + ending))
 
 
 def _remove_strays(target: Path) -> None:
-    name = re.compile(rf"\.{re.escape(target.name)}\.(\d+)\.\d+\.new(\.wal)?")
+    name = re.compile(rf"\.{re.escape(target.name)}\.(\d+)\.\d+\.new(\.wal|\.tmp)?")
     for path in target.parent.iterdir():
         made_by = name.fullmatch(path.name)
         if made_by is not None and not _lives(int(made_by.group(1))):
-            path.unlink(missing_ok=True)
+            _remove(path)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _lives(pid: int) -> bool:

@@ -1,6 +1,7 @@
 import random
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -293,9 +294,14 @@ def test_comparing_step_by_step_ends_where_comparing_everything_in_slices_does(r
             mind, order = rng.choice(["send", "hold", "skip"]), rng.choice([f"K0-{number}", f"K0-{number + 1}", None])
             rows.decide_again(f"event-K0-{number}", decision=mind, OrderId=order)
         reconcile(rows.con, SETTINGS, now=NOW + timedelta(days=step))
-    by_steps = statuses(rows)
+    by_steps, totals_by_steps = statuses(rows), totals(rows)
 
     counts = reconcile(rows.con, SETTINGS, now=NOW + timedelta(days=2), full=True, slice_size=20)
 
     assert statuses(rows) == by_steps
+    assert totals(rows) == totals_by_steps
     assert counts.rows_changed == 0
+
+
+def totals(rows: Rows) -> list[Any]:
+    return rows.con.execute("select * from reconciliation.totals order by all").fetchall()

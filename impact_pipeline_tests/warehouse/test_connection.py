@@ -390,3 +390,35 @@ def test_threads_take_turns_also_where_one_of_them_uses_a_link(warehouse: Wareho
 
     with warehouse.transaction(), pytest.raises(RuntimeError, match="already open"), Warehouse(path=link).reading():
         pass
+
+
+# copies -------------------------------------------------------------------------------------------------------------
+
+
+def test_work_on_a_copy_leaves_the_warehouse_free_and_untouched(warehouse: Warehouse) -> None:
+    """What takes minutes may not keep runs waiting for minutes."""
+    with warehouse.copied() as copy:
+        with copy.rehearsal() as con:
+            con.execute("update outbox.lease set run_id = 'planned' where lane = 'submit'")
+            with warehouse.transaction() as live:
+                live.execute("update outbox.lease set run_id = 'ran' where lane = 'submit'")
+            seen = one(con, HOLDER)
+        copy_mode = mode(copy.path)
+
+    with warehouse.reading() as con:
+        assert (seen, one(con, HOLDER)) == ("planned", "ran")
+    assert copy_mode == 0o600
+    assert names(warehouse.path.parent) == [warehouse.path.name]
+
+
+def test_a_copy_holds_what_is_still_in_the_log(warehouse: Warehouse) -> None:
+    """A process that was killed leaves what it had committed beside the file."""
+    with warehouse.transaction():
+        pass
+    with duckdb.connect(str(warehouse.path)) as con:
+        con.execute("pragma disable_checkpoint_on_shutdown")
+        con.execute("update outbox.lease set run_id = 'killed' where lane = 'submit'")
+    assert warehouse.path.with_name(f"{warehouse.path.name}.wal").exists()
+
+    with warehouse.copied() as copy, copy.reading() as con:
+        assert one(con, HOLDER) == "killed"

@@ -188,6 +188,27 @@ comment on column reconciliation.conversion_status.is_redated is 'Whether impact
 comment on column reconciliation.conversion_status.next_look_at is 'When the row may change without news: a wait that ends, an action that locks. UTC.';
 comment on column reconciliation.conversion_status.since is 'When the key was first seen in this class. UTC.';
 
+create table reconciliation.counted_event (
+    event_id        varchar not null,
+    EventTypeCode   varchar,
+    ActionTrackerId varchar,
+    month           date not null,
+    CurrencyCode    varchar not null,
+    expected_count  bigint not null,
+    expected_amount decimal(38, 2) not null,
+    sent_count      bigint not null,
+    sent_amount     decimal(38, 2) not null);
+comment on table reconciliation.counted_event is 'What each event counts for in the totals, taken from its decision and its request and never from conversion_status, so that only the lines that news has moved are counted anew.';
+comment on column reconciliation.counted_event.event_id is 'The business event.';
+comment on column reconciliation.counted_event.EventTypeCode is 'As in totals.';
+comment on column reconciliation.counted_event.ActionTrackerId is 'As in totals.';
+comment on column reconciliation.counted_event.month is 'As in totals.';
+comment on column reconciliation.counted_event.CurrencyCode is 'As in totals.';
+comment on column reconciliation.counted_event.expected_count is 'Current decisions that want it sent, or hold it.';
+comment on column reconciliation.counted_event.expected_amount is 'Their money.';
+comment on column reconciliation.counted_event.sent_count is '1 where its request has left.';
+comment on column reconciliation.counted_event.sent_amount is 'Its money.';
+
 create table reconciliation.totals (
     EventTypeCode           varchar,
     ActionTrackerId         varchar,

@@ -1,0 +1,10 @@
+-- What     the actions with news since the cursor, each with the key that it has or had
+-- Reads    seen, audit.action
+-- Writes   news_action (temporary)
+-- Grain    one row per action and key
+create or replace temp table news_action as
+select distinct action_id,
+       coalesce(CampaignId || '/' || ActionTrackerId || '/' || nullif(Oid, ''), 'action/' || action_id) as key
+  from audit.action
+ where observed_at >= (select observed_at from seen)
+   and (select count(*) from audit.action) > (select action_count from seen)

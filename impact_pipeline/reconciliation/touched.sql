@@ -1,0 +1,34 @@
+-- What     the keys whose row may have changed
+-- Reads    setting, event_type, due, news_event, news_action, outbox.request, conversions.decision,
+--          reconciliation.conversion_status
+-- Writes   touched (temporary)
+-- Grain    one row per key; OrderId: the part of the key by which it can be looked up
+create or replace temp table touched as
+with
+decided as (
+    -- An event may leave a key: the row of the old one changes too.
+    select distinct EventTypeCode, OrderId
+      from conversions.decision
+     where carries
+       and event_id in (from news_event)),
+found as (
+    select key from due
+     union
+    select CampaignId || '/' || ActionTrackerId || '/' || OrderId
+      from outbox.request
+     where Type = 'Conversion'
+       and event_id in (from news_event)
+     union
+    select s.campaign_id || '/' || t.ActionTrackerId || '/' || d.OrderId
+      from decided as d
+      join event_type as t using (EventTypeCode), setting as s
+     union
+    select key from reconciliation.conversion_status where event_id in (from news_event)
+     union
+    select key from news_action
+     union
+    select 'event/' || event_id from news_event)
+select key,
+       nullif(key[length(split_part(key, '/', 1)) + length(split_part(key, '/', 2)) + 3:], '') as OrderId
+  from found
+ where key is not null
