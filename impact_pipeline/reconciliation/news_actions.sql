@@ -5,6 +5,8 @@
 create or replace temp table news_action as
 select distinct action_id,
        coalesce(CampaignId || '/' || ActionTrackerId || '/' || nullif(Oid, ''), 'action/' || action_id) as key
-  from audit.action
- where observed_at >= (select observed_at from seen)
-   and (select count(*) from audit.action) > (select action_count from seen)
+  from audit.action, seen
+ where action.observed_at > seen.observed_at
+    -- Several passes may see actions at one and the same time.
+    or action.observed_at = seen.observed_at
+       and (select count(*) from audit.action where observed_at <= (select observed_at from seen)) <> action_count

@@ -203,7 +203,7 @@ def test_a_wrong_credential_stops_the_lane_and_loses_no_row(
     assert all(word in report.stop.why for word in words)
     assert TOKEN not in report.stop.why
     assert outbox.lead_states() == {"ready"}
-    assert "turned the account away" in (outbox.submit().skipped or "")
+    assert "refused the credential" in (outbox.submit().skipped or "")
     outbox.passes(minutes=6)
     assert outbox.submit().verdicts == {"accepted": 1}, "one probe, then the rest"
     assert outbox.submit().verdicts == {"accepted": 19}

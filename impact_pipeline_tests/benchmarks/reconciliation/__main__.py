@@ -36,9 +36,6 @@ def measure(path: Path, conversions: int, new: int, progress: Callable[[str], No
     for half in (conversions // 2, conversions - conversions // 2):
         world.add(half)
         take("all", lambda: _compared(world))
-        # What was seen last is looked at once more.
-        world.add(new)
-        take("first few", lambda: _compared(world))
         world.add(new)
         take("few", lambda: _compared(world))
         take("none", lambda: _compared(world))

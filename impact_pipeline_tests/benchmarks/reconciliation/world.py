@@ -41,6 +41,9 @@ class World:
             for name in ("conversions", "skipped", "mapped", "requests", "moves", "submissions", "actions"):
                 sql = sql_file(__file__, f"{name}.sql")
                 con.execute(sql, {key: value for key, value in binds.items() if f"${key}" in sql})
+            con.execute(
+                "update outbox.queue_cursor set decision_id = (select max(decision_id) from conversions.decision)"
+            )
         self.made = last
 
 
