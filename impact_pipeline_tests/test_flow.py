@@ -14,8 +14,9 @@ from impact_pipeline.config import environment as env
 from impact_pipeline.config.load import RECOMMENDED
 from impact_pipeline.simulator.clock import Clock
 from impact_pipeline.simulator.impact import Fault
+from impact_pipeline.warehouse.binding import WrongBinding, bind
 from impact_pipeline.warehouse.publish import publish, readers_path
-from impact_pipeline_tests.flow import Flow, flow_in
+from impact_pipeline_tests.flow import JOBS, PROGRAM, Flow, flow_in
 
 # What records that a cycle ran, and the list of what is left for the next one.
 RECORDS_OF_RUNS = {'"audit"."extraction"', '"audit"."listing"', '"outbox"."lease"', '"conversions"."open_decision"'}
@@ -62,6 +63,20 @@ def test_what_happens_in_salesforce_is_told_to_impact_once_and_an_idle_cycle_cha
     assert flow.rows("select sum(expected_balance_count), sum(sent_balance_amount) from reconciliation.totals") == [
         (0, 0)
     ]
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_no_job_acts_in_the_warehouse_of_another_program(flow, job):
+    """A mix-up of environments stops before anything is read from Salesforce's records or told to impact.com."""
+    with flow.warehouse.transaction() as con:
+        bind(con, flow.org.org_id, False, PROGRAM.account_sid, "another program", flow.clock.now())
+    before = flow.fingerprints()
+
+    with pytest.raises(WrongBinding, match="another org or program"):
+        flow.run(job)
+
+    assert flow.program.received == []
+    assert {name for name, kept in flow.fingerprints().items() if kept != before[name]} <= {'"outbox"."lease"'}
 
 
 def test_a_reader_holds_the_copy_open_all_through_a_cycle(flow):

@@ -28,6 +28,8 @@ COMMANDS = {
     "recover": "Go on after an old copy of the warehouse was put back.",
     "reread": "Read an object of Salesforce, or a stretch of time, once more.",
     "publish": "Write the readers' copy anew.",
+    "backup": "A proven copy of the warehouse.",
+    "restore": "Put a backup in the warehouse's place.",
     "test-mapping": "The user's own cases of the mapping: records in, parameters out.",
     "permission-set": "What Salesforce's integration user has to be granted, to deploy.",
     "simulate": "Serve a local Salesforce and a local impact.com, with fault switches.",
@@ -72,9 +74,15 @@ class Commands(click.Group):
         "quota: nothing is lost, run again later."
     ),
 )
+@click.option(
+    "--env",
+    "env_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="File with the variables of one environment, such as staging.env. Default: .env in this folder.",
+)
 @click.option("--debug", is_flag=True, help="Show the traceback of a failure.")
 @click.version_option(package_name="impact-pipeline", prog_name="impact-pipeline")
-def cli(debug: bool) -> None:
+def cli(debug: bool, env_file: Path | None) -> None:
     """
     Takes changes of Salesforce records to impact.com as conversions: each sent once, corrected, held or skipped,
     and each explained.
@@ -82,7 +90,7 @@ def cli(debug: bool) -> None:
     Start with: impact-pipeline demo
     """
     # Dagster reads the same file; what is exported wins.
-    load_dotenv(Path(".env"))
+    load_dotenv(env_file or Path(".env"))
 
 
 def main() -> None:

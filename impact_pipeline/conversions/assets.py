@@ -8,6 +8,7 @@ from impact_pipeline.changes.assets import CHANGE
 from impact_pipeline.config.resource import ConfigResource
 from impact_pipeline.conversions.decide import decide
 from impact_pipeline.warehouse.assets import bars, count_table, table_metadata
+from impact_pipeline.warehouse.binding import is_bound
 from impact_pipeline.warehouse.cycles import binding, newest_cycle
 from impact_pipeline.warehouse.resource import ClockResource, WarehouseResource
 
@@ -38,6 +39,7 @@ def decisions(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResul
     warehouse: WarehouseResource = context.resources.warehouse
     clock: ClockResource = context.resources.clock
     with warehouse.warehouse().transaction() as con:
+        is_bound(con, account_sid=program.account_sid, campaign_id=program.campaign_id)
         bound, cycle_id = binding(con), newest_cycle(con)
         counts = decide(
             con,

@@ -12,6 +12,7 @@ from impact_pipeline.outbox.moves import LeaseLostError
 from impact_pipeline.outbox.queue import enqueue
 from impact_pipeline.outbox.settings import settings_of
 from impact_pipeline.warehouse.assets import bars, count_table, table_metadata
+from impact_pipeline.warehouse.binding import is_bound
 from impact_pipeline.warehouse.resource import ClockResource, WarehouseResource
 
 REQUEST = dg.AssetKey(["outbox", "request"])
@@ -37,6 +38,7 @@ def request(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
     clock: ClockResource = context.resources.clock
     settings = settings_of(config.load(), config.campaign_id)
     with warehouse.warehouse().transaction() as con:
+        is_bound(con, account_sid=config.account_sid, campaign_id=config.campaign_id)
         counts = enqueue(con, settings, run_id=context.run.run_id, now=clock.now())
         shown = table_metadata(con, *REQUEST.path)
         states = con.execute(_STATES).fetchall()
@@ -77,6 +79,8 @@ def confirmation(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeRe
     config: ConfigResource = context.resources.config
     clock: ClockResource = context.resources.clock
     settings = settings_of(config.load(), config.campaign_id)
+    with warehouse.warehouse().reading() as con:
+        is_bound(con, account_sid=config.account_sid, campaign_id=config.campaign_id)
     client = impact.client()
     try:
         report = confirm(warehouse.warehouse(), client, settings, run_id=context.run.run_id, clock=clock.now)

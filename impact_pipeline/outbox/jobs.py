@@ -16,6 +16,7 @@ from impact_pipeline.outbox.pool import TURNED_AWAY, Stop
 from impact_pipeline.outbox.settings import settings_of
 from impact_pipeline.outbox.submit import submit
 from impact_pipeline.warehouse.assets import bars, count_table
+from impact_pipeline.warehouse.binding import is_bound
 from impact_pipeline.warehouse.high_water import RestoredOldCopy
 from impact_pipeline.warehouse.resource import ClockResource, WarehouseResource
 
@@ -35,6 +36,8 @@ def submit_requests(context: dg.OpExecutionContext) -> dg.Output[None]:
     config: ConfigResource = context.resources.config
     clock: ClockResource = context.resources.clock
     settings = settings_of(config.load(), config.campaign_id)
+    with warehouse.warehouse().reading() as con:
+        is_bound(con, account_sid=config.account_sid, campaign_id=config.campaign_id)
     client = impact.client()
     try:
         report = submit(warehouse.warehouse(), client, settings, run_id=context.run_id, clock=clock.now)

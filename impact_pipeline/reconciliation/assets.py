@@ -11,6 +11,7 @@ from impact_pipeline.reconciliation import report
 from impact_pipeline.reconciliation.reconcile import ReconciliationCounts, reconcile
 from impact_pipeline.reconciliation.settings import settings_of
 from impact_pipeline.warehouse.assets import bars, count_table, table_metadata
+from impact_pipeline.warehouse.binding import is_bound
 from impact_pipeline.warehouse.cycles import binding
 from impact_pipeline.warehouse.resource import ClockResource, WarehouseResource
 
@@ -60,6 +61,7 @@ def reconciliation(context: dg.AssetExecutionContext) -> Iterator[dg.Materialize
     warehouse: WarehouseResource = context.resources.warehouse
     clock: ClockResource = context.resources.clock
     with warehouse.warehouse().transaction() as con:
+        is_bound(con, account_sid=program.account_sid, campaign_id=program.campaign_id)
         settings = settings_of(program.load(), binding(con).campaign_id)
         counts = reconcile(con, settings, now=clock.now(), full=context.op_execution_context.op_config["full"])
         shown = {key: table_metadata(con, *key.path) | _shown(key, con, counts) for key in _ABOUT}
