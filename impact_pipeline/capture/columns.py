@@ -13,8 +13,8 @@ from impact_pipeline.capture.salesforce.errors import LocatorLost, TooWide
 from impact_pipeline.capture.soql import HEADROOM_BYTES, MAX_URL_BYTES, one_of, select
 
 IDS_AT_ONCE = 100
-# An Id with its quotes and comma, once encoded.
-_BYTES_PER_ID = 27
+# An Id with its quotes and comma.
+_BYTES_PER_ID = 21
 _ATTEMPTS = 5
 
 Row = dict[str, Any]
@@ -87,8 +87,7 @@ def _parts(plan: ObjectPlan, base_url: str) -> list[tuple[str, ...]]:
     parts: list[list[str]] = [[]]
     used = 0
     for name in plan.field_names:
-        # Salesforce counts the comma as it is encoded.
-        needed = len(name) + 3
+        needed = len(name) + 1
         if used + needed > room:
             parts.append([])
             used = 0

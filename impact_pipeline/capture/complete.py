@@ -240,7 +240,7 @@ class _There:
         """The stamps of the records that are found, those in the Recycle Bin included."""
         return {
             record_id: stamp
-            for group in groups_of_ids(ids)
+            for group in groups_of_ids(ids, self._soql([one_of("Id", ())]), self.client.domain_url)
             for record_id, stamp in self._stamps([one_of("Id", group)], include_deleted=True)
         }
 
@@ -262,10 +262,12 @@ class _There:
             return set()
 
     def _stamps(self, conditions: Sequence[str], *, include_deleted: bool) -> Iterator[tuple[str, datetime]]:
-        soql = select(self.here.object, ("Id", self.here.stamp), conditions=conditions)
-        for page in self.client.query_pages(soql, include_deleted=include_deleted):
+        for page in self.client.query_pages(self._soql(conditions), include_deleted=include_deleted):
             for row in page.rows:
                 yield str(row["Id"]), datetime.fromisoformat(str(row[self.here.stamp])).astimezone(UTC)
+
+    def _soql(self, conditions: Sequence[str]) -> str:
+        return select(self.here.object, ("Id", self.here.stamp), conditions=conditions)
 
     def _conditions(self, start: datetime | None, end: datetime) -> list[str]:
         conditions = [] if start is None else [f"CreatedDate >= {datetime_literal(start)}"]

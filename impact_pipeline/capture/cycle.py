@@ -7,24 +7,17 @@ A cycle that breaks off leaves whole windows behind; the next one goes on from t
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import duckdb
-import tenacity
 
 from impact_pipeline.capture import tables
+from impact_pipeline.capture.committing import Writer
 from impact_pipeline.capture.deletions import deletion_log
 from impact_pipeline.capture.drift import note_drift, note_hidden
-from impact_pipeline.capture.extraction import (
-    LEASE_SECONDS,
-    CaptureBusy,
-    CaptureOptions,
-    Extraction,
-    Run,
-    cycle_name,
-)
+from impact_pipeline.capture.extraction import Extraction
 from impact_pipeline.capture.fields import Description, description
 from impact_pipeline.capture.lines import lines_of
 from impact_pipeline.capture.objects import ObjectPlan, plan_objects
@@ -37,15 +30,15 @@ from impact_pipeline.capture.progress import (
     progress,
 )
 from impact_pipeline.capture.reading import Reader
+from impact_pipeline.capture.run import CaptureOptions, Run, lane
 from impact_pipeline.capture.salesforce.bulk import Fetched, forget_jobs
-from impact_pipeline.capture.salesforce.client import Deleted, Organization, SalesforceClient
+from impact_pipeline.capture.salesforce.client import Deleted, SalesforceClient
 from impact_pipeline.capture.salesforce.errors import QuotaReached, UnknownObject
 from impact_pipeline.capture.soql import datetime_literal
 from impact_pipeline.capture.staging import staging_folder
 from impact_pipeline.capture.windows import upper_bound
 from impact_pipeline.config.errors import ConfigError, Problem
 from impact_pipeline.config.load import Config
-from impact_pipeline.warehouse import lease
 from impact_pipeline.warehouse.binding import bind, refuse_other_kind
 from impact_pipeline.warehouse.connection import Warehouse
 
@@ -160,66 +153,78 @@ def capture_objects(
         SalesforceError: what was committed before stays, and the next cycle goes on there.
     """
     options, due, swept = options or CaptureOptions(), frozenset(reread), frozenset(sweep)
-    with (
-        quota_told(lambda: _next_run(warehouse)),
-        lane(warehouse, LANE, run_id, clock, options.wait_seconds) as token,
-        staging_folder(staging, LANE) as folder,
-    ):
+
+    def look(con: duckdb.DuckDBPyConnection) -> tuple[dict[str, Progress], dict[str, Fetched]]:
+        bind(con, organization.id, organization.is_sandbox, account_sid, campaign_id, clock())
+        return progress(con), committed_results(con)
+
+    with quota_told(lambda: _next_run(warehouse)):
         calls_before = client.api_calls
         client.check_version()
         organization = client.organization()
         refuse_other_kind(organization.id, organization.is_sandbox, sandbox_org)
-        until = upper_bound(client.server_now, options.lag)
-        with _hidden_told(warehouse, organization, account_sid, campaign_id, until, clock):
-            describe, absent = describe_all(client, wanted, frozenset(optional), readers=options.readers)
-            plans = plan_objects({name: wanted[name] for name in wanted if name not in absent}, describe)
-        refuse_formulas(plans, compared or {})
-        plans = {name: _without(plan, (dispensable or {}).get(name, ())) for name, plan in plans.items()}
-        refuse_skipped(plans)
-        with warehouse.transaction() as con:
-            bind(con, organization.id, organization.is_sandbox, account_sid, campaign_id, clock())
-            for name in absent:
-                note_hidden(con, name, now=clock(), cycle_id=cycle_name(until))
-            fetched = committed_results(con)
-            prepared = _prepare(con, plans, until=until, now=clock())
-        logs = _deletion_logs(client, plans, prepared.reached, until, options)
-        if prepared.begun:
-            with warehouse.transaction() as con:
-                prepared.reached.update(
-                    _begin(con, plans, prepared.begun, logs, until=until, run_id=run_id, now=clock())
+        with (
+            lane(warehouse, LANE, run_id, clock, options.wait_seconds, look) as held,
+            staging_folder(staging, LANE) as folder,
+        ):
+            reached, fetched = held.found
+            with _hidden_told(warehouse, client, options.lag, clock):
+                describe, absent = describe_all(client, wanted, frozenset(optional), readers=options.readers)
+                plans = plan_objects({name: wanted[name] for name in wanted if name not in absent}, describe)
+            refuse_formulas(plans, compared or {})
+            plans = {name: _without(plan, (dispensable or {}).get(name, ())) for name, plan in plans.items()}
+            refuse_skipped(plans)
+            until = upper_bound(client.server_now, options.lag)
+            begun = [name for name in plans if name not in reached]
+            reached = {
+                name: reached.get(name) or first_progress(plan.field_names, until=until) for name, plan in plans.items()
+            }
+            logs = _deletion_logs(client, plans, reached, until, options)
+            open_since = min((log.latest_date_covered for log in logs.values() if log is not None), default=None)
+            for name in begun:
+                log = logs.get(name)
+                reached[name] = replace(
+                    reached[name],
+                    latest_date_covered=None if log is None else log.latest_date_covered,
+                    open_since=open_since,
                 )
-        extraction = Extraction(
-            run=Run(
+            prepared = _Preparation(
+                plans=plans, reached=reached, begun=begun, absent=absent, until=until, run_id=run_id, clock=clock
+            )
+            run = Run(
                 warehouse=warehouse,
                 run_id=run_id,
                 lane=LANE,
-                token=token,
+                token=held.token,
                 reader=reader_of(client, folder, staging, options, fetched),
                 clock=clock,
                 options=options,
                 on_captured=on_captured,
-            ),
-            cycle_id=cycle_name(until),
-            until=until,
-            field_sets=prepared.field_sets,
-            filters=filters or {},
-            reached={name: prepared.reached[name] for name in plans},
-            first_version=prepared.first_version,
-            calls_before=client.api_calls - calls_before,
-        )
-        extraction.read_new(plans, logs)
-        extraction.prove_deletions(plans)
-        for pair in lines_of(plans, lines or {}):
-            extraction.read_lines(pair, plans)
-        # What is new comes first: a full reading may spend the rest of the day's requests.
-        for name, plan in plans.items():
-            if name in prepared.added or name in due:
-                extraction.read_in_full(plan, prepared.added.get(name, ()))
-        unlogged = {name for name, log in logs.items() if log is None}
-        extraction.sweep([plan for name, plan in plans.items() if name in swept | unlogged], plans)
-        # A job that a killed run has left and this one didn't need.
-        forget_jobs(client, staging.glob("bulk-*.json"))
-    return CycleReport(cycle_id=extraction.cycle_id, until=until, captured=tuple(extraction.captured), absent=absent)
+            )
+            writer = Writer(
+                run=run,
+                cycle_id=cycle_name(until),
+                prepare=prepared.carry_out,
+                reached=reached,
+                pairs=lines_of(plans, lines or {}),
+                calls_before=client.api_calls - calls_before,
+            )
+            if begun:
+                # Where a first load ends has to be known before anything of it is read.
+                with run.transaction() as con:
+                    writer.ready(con)
+            extraction = Extraction(writer=writer, plans=plans, until=until, filters=filters or {})
+            extraction.read_new(logs, open_since)
+            extraction.read_lines()
+            # What is new comes first: a full reading may spend the rest of the day's requests.
+            for name, plan in plans.items():
+                if name in prepared.added or name in due:
+                    extraction.read_in_full(plan, prepared.added.get(name, ()))
+            unlogged = {name for name, log in logs.items() if log is None}
+            extraction.sweep([plan for name, plan in plans.items() if name in swept | unlogged])
+            # A job that a killed run has left and this one didn't need.
+            forget_jobs(client, staging.glob("bulk-*.json"))
+    return CycleReport(cycle_id=writer.cycle_id, until=until, captured=tuple(writer.captured), absent=absent)
 
 
 def reader_of(
@@ -303,20 +308,15 @@ def refuse_skipped(plans: Mapping[str, ObjectPlan]) -> None:
 
 @contextmanager
 def _hidden_told(
-    warehouse: Warehouse,
-    organization: Organization,
-    account_sid: str,
-    campaign_id: str,
-    until: datetime,
-    clock: Callable[[], datetime],
+    warehouse: Warehouse, client: SalesforceClient, lag: timedelta, clock: Callable[[], datetime]
 ) -> Iterator[None]:
     """Record which object it was that describe no longer knows."""
     try:
         yield
     except UnknownObject as error:
         with warehouse.transaction() as con:
-            bind(con, organization.id, organization.is_sandbox, account_sid, campaign_id, clock())
-            note_hidden(con, error.object_name, now=clock(), cycle_id=cycle_name(until))
+            cycle_id = cycle_name(upper_bound(client.server_now, lag))
+            note_hidden(con, error.object_name, now=clock(), cycle_id=cycle_id)
         raise
 
 
@@ -357,61 +357,42 @@ def describe_all(
     return describe, tuple(name for name in names if name not in known)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Prepared:
+@dataclass(kw_only=True)
+class _Preparation:
     """
-    The tables fit the plans.
+    Makes the tables fit the plans, in the first transaction of a cycle.
 
     Args:
         begun: objects whose first load begins now.
-        added: object → fields that it has to be read in full for.
-        first_version: the newest version before the cycle.
+        absent: objects that the org doesn't show.
+        added: object → fields that it has to be read in full for; known once that is done.
     """
 
-    field_sets: dict[str, int]
-    reached: dict[str, Progress]
-    begun: tuple[str, ...]
-    added: dict[str, tuple[str, ...]]
-    first_version: int
+    plans: Mapping[str, ObjectPlan]
+    reached: Mapping[str, Progress]
+    begun: Iterable[str]
+    absent: Iterable[str]
+    until: datetime
+    run_id: str
+    clock: Callable[[], datetime]
+    added: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
-
-def _prepare(
-    con: duckdb.DuckDBPyConnection, plans: Mapping[str, ObjectPlan], *, until: datetime, now: datetime
-) -> _Prepared:
-    reached, field_sets = progress(con), {}
-    begun = tuple(name for name in plans if name not in reached)
-    reached.update({name: first_progress(plans[name].field_names, until=until) for name in begun})
-    added = {}
-    for name, plan in plans.items():
-        note_drift(con, plan, now=now, cycle_id=cycle_name(until))
-        field_sets[name] = tables.prepare(con, plan, now=until)
-        captured = set(plan.field_names)
-        new = captured - reached[name].fields_covered | captured & tables.returned_fields(con, name)
-        if new:
-            added[name] = tuple(sorted(new))
-    first_version = tables.newest_version(con, plans)
-    return _Prepared(field_sets=field_sets, reached=reached, begun=begun, added=added, first_version=first_version)
-
-
-def _begin(
-    con: duckdb.DuckDBPyConnection,
-    plans: Mapping[str, ObjectPlan],
-    begun: Iterable[str],
-    logs: Mapping[str, Deleted | None],
-    *,
-    until: datetime,
-    run_id: str,
-    now: datetime,
-) -> dict[str, Progress]:
-    """Record that the first loads begin."""
-    started = {}
-    for name in begun:
-        log = logs.get(name)
-        started[name] = first_progress(
-            plans[name].field_names, until=until, covered=None if log is None else log.latest_date_covered
-        )
-        begin_first_load(con, name, started[name], cycle_id=cycle_name(until), run_id=run_id, now=now)
-    return started
+    def carry_out(self, con: duckdb.DuckDBPyConnection) -> dict[str, int]:
+        """Object → number of its set of fields."""
+        now, cycle_id = self.clock(), cycle_name(self.until)
+        for name in self.absent:
+            note_hidden(con, name, now=now, cycle_id=cycle_id)
+        field_sets = {}
+        for name, plan in self.plans.items():
+            note_drift(con, plan, now=now, cycle_id=cycle_id)
+            field_sets[name] = tables.prepare(con, plan, now=self.until)
+            captured = set(plan.field_names)
+            new = captured - self.reached[name].fields_covered | captured & tables.returned_fields(con, name)
+            if new:
+                self.added[name] = tuple(sorted(new))
+        for name in self.begun:
+            begin_first_load(con, name, self.reached[name], cycle_id=cycle_id, run_id=self.run_id, now=now)
+        return field_sets
 
 
 @contextmanager
@@ -433,29 +414,6 @@ def _next_run(warehouse: Warehouse) -> str:
     return f"The next run goes on at {datetime_literal(reached[behind].cursor)} ({behind})."
 
 
-@contextmanager
-def lane(
-    warehouse: Warehouse, name: str, run_id: str, clock: Callable[[], datetime], wait_seconds: float
-) -> Iterator[int]:
-    """Hold a lane, and the token of its lease; raises CaptureBusy after `wait_seconds`."""
-
-    def acquire() -> int:
-        with warehouse.transaction() as con:
-            token = lease.acquire(con, name, run_id, clock(), LEASE_SECONDS)
-        if token is None:
-            raise CaptureBusy(
-                f"Another run captured all the {wait_seconds:.0f} s that this one waited. Let it end, or stop it."
-            )
-        return token
-
-    token = tenacity.Retrying(
-        retry=tenacity.retry_if_exception_type(CaptureBusy),
-        wait=tenacity.wait_random_exponential(multiplier=0.2, max=5),
-        stop=tenacity.stop_after_delay(wait_seconds),
-        reraise=True,
-    )(acquire)
-    try:
-        yield token
-    finally:
-        with warehouse.transaction() as con:
-            lease.release(con, name, run_id, token)
+def cycle_name(until: datetime) -> str:
+    """The cycle_id of a bound."""
+    return datetime_literal(until)

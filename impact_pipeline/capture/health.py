@@ -189,7 +189,7 @@ def _sweep_text(name: str, ids_missing: int | None, is_plausible: bool | None, l
     return (
         f"{ids_missing} of {living} records of {name} are no longer visible: a permission was probably lost. None of "
         "them was marked as gone. Give the integration user View All on the object, and sweep again: impact-pipeline "
-        f"reread {name} --sweep."
+        f"reread {name} --sweep. If they were really deleted, add --accept-gone {ids_missing}."
     )
 
 

@@ -3,6 +3,9 @@ The lines of a record as a set: read again for every record that changed, or who
 
 Lines are often deleted and made anew with other Ids, past the Recycle Bin. So what a record's set no longer names is
 looked up, and where the record's amount is not the sum of its lines, both are read once more.
+
+raw._line_set notes which sets are to be read, in the commit that brings the change; a run that is killed before it has
+read them leaves that to the next one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +14,7 @@ from dataclasses import dataclass
 import duckdb
 
 from impact_pipeline.capture.objects import ObjectPlan
-from impact_pipeline.capture.tables import column_types, table, version_table
+from impact_pipeline.capture.tables import column_types, table
 from impact_pipeline.warehouse.sql import quote_identifier, sql_file
 
 # An opportunity with lines has the sum of their TotalPrice as its Amount, and says whether it has lines (Salesforce's
@@ -46,6 +49,14 @@ class Lines:
         return self.sums is not None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Due:
+    """The records whose lines are to be read as a set, by Id, sorted; `version_id` is the newest that asks for it."""
+
+    records: tuple[str, ...] = ()
+    version_id: int = 0
+
+
 def lines_of(plans: Mapping[str, ObjectPlan], declared: Mapping[str, tuple[str, str]]) -> list[Lines]:
     """
     The pairs of object and lines that are captured.
@@ -60,15 +71,46 @@ def lines_of(plans: Mapping[str, ObjectPlan], declared: Mapping[str, tuple[str, 
     ]
 
 
-def touched(con: duckdb.DuckDBPyConnection, lines: Lines, *, after: int) -> list[str]:
-    """Ids of the living records with a version after version `after`, or with lines that have; first loads apart."""
-    sql = sql_file(__file__, "lines_touched.sql").format(
-        records=table(lines.record.name),
-        record_versions=version_table(lines.record.name),
-        line_versions=version_table(lines.line.name),
-        parent=quote_identifier(lines.parent),
+def note_touched(con: duckdb.DuckDBPyConnection, lines: Lines, object_name: str, *, after: int) -> None:
+    """Note the records that versions of `object_name` after version `after` tell of; first loads apart."""
+    record = '"Id"' if object_name == lines.record.name else quote_identifier(lines.parent)
+    sql = sql_file(__file__, "lines_touched.sql").format(table=table(object_name), record=record)
+    con.execute(sql, {"line": lines.line.name, "after": after})
+
+
+def due(con: duckdb.DuckDBPyConnection, lines: Lines, *, cycle_id: str) -> Due:
+    """
+    The noted records whose lines have to be asked for.
+
+    A set is known to be whole where all the lines that we hold of it were read in this very cycle, and add up.
+    """
+    noted = con.execute(
+        "select max(version_id) from raw._line_set where line_object = $line", {"line": lines.line.name}
+    ).fetchall()[0][0]
+    if noted is None:
+        return Due()
+    flag, amount, line_amount = lines.sums or ("", "", "")
+    adds_up = (
+        f"r.{quote_identifier(flag)} is not distinct from (h.record_id is not null) "
+        f"and (h.record_id is null or r.{quote_identifier(amount)} is not distinct from h.amount)"
     )
-    return [record_id for (record_id,) in con.execute(sql, {"after": after}).fetchall()]
+    sql = sql_file(__file__, "lines_due.sql").format(
+        records=table(lines.record.name),
+        lines=table(lines.line.name),
+        parent=quote_identifier(lines.parent),
+        line_amount=f"sum(l.{quote_identifier(line_amount)})" if lines.sums else "null",
+        adds_up=adds_up if lines.sums else "false",
+    )
+    rows = con.execute(sql, {"line": lines.line.name, "cycle_id": cycle_id}).fetchall()
+    return Due(records=tuple(record_id for (record_id,) in rows), version_id=noted)
+
+
+def note_read(con: duckdb.DuckDBPyConnection, lines: Lines, found: Due) -> None:
+    """Take back the notes that `due` saw: those sets have been read, or are whole."""
+    con.execute(
+        "delete from raw._line_set where line_object = $line and version_id <= $version_id",
+        {"line": lines.line.name, "version_id": found.version_id},
+    )
 
 
 def missing(con: duckdb.DuckDBPyConnection, lines: Lines, records: Sequence[str], found: Sequence[str]) -> list[str]:

@@ -1,15 +1,12 @@
--- What     the living records that changed, or whose lines did, since a version
--- Reads    {records}, {record_versions}, {line_versions}
--- Grain    one Id per record
--- Binds    $after bigint
-select r."Id"
-  from {records} as r
- where not r."_is_deleted"
-   and r."Id" in (select "Id"
-                    from {record_versions}
-                   where "_version_id" > $after and not "_is_first_load"
-                  union all
-                  select {parent}
-                    from {line_versions}
-                   where "_version_id" > $after and not "_is_first_load")
- order by 1
+-- What     notes the records whose lines have to be read as a set: they got new versions, or their lines did
+-- Reads    {table}
+-- Writes   raw._line_set
+-- Grain    one row per record that isn't noted yet
+-- Binds    $line varchar, $after bigint, the version before the first new one
+insert into raw._line_set (line_object, record_id, version_id)
+select $line, {record}, max("_version_id")
+  from {table}
+ where "_version_id" > $after
+   and not "_is_first_load"
+   and {record} is not null
+ group by {record}

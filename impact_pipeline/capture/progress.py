@@ -7,11 +7,12 @@ load that was killed ends where it would have ended, and what was created since 
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import duckdb
 
 from impact_pipeline.capture.salesforce.bulk import Fetched
+from impact_pipeline.capture.windows import Window, next_window
 from impact_pipeline.warehouse.sql import sql_file
 
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
@@ -23,6 +24,7 @@ class CapturedObject:
     One row of audit.extraction: what was read of one object and committed. All times UTC.
 
     Args:
+        open_since: of a window: since when transactions may have been open while it was read.
         ids_missing: of a sweep: living records that Salesforce did not list.
         is_plausible: of a sweep: False where it misses so many that a permission was probably lost.
         sums_differ: of lines: records whose amount is not the sum of their lines, after all were read again.
@@ -49,6 +51,7 @@ class CapturedObject:
     run_id: str
     started_at: datetime
     finished_at: datetime
+    open_since: datetime | None = None
     ids_missing: int | None = None
     is_plausible: bool | None = None
     sums_differ: int | None = None
@@ -66,29 +69,51 @@ class Progress:
         first_until: where the first load ends; it is complete once the cursor is there.
         latest_date_covered: where the next question for deletions starts.
         fields_covered: fields that the object was read in full with.
+        read_after, read_until: bounds of the window that brought the cursor there; it was broken off where it ends
+            behind the cursor.
+        open_since: since when transactions may have been open while that was read.
     """
 
     cursor: datetime
     first_until: datetime
     latest_date_covered: datetime | None
     fields_covered: frozenset[str]
+    read_after: datetime | None
+    read_until: datetime
+    open_since: datetime | None
 
     @property
     def is_first_load(self) -> bool:
         return self.cursor < self.first_until
 
+    def window(self, until: datetime, overlap: timedelta) -> Window:
+        """The stretch that is read next, up to `until`, once the first load has ended."""
+        return next_window(self.cursor, until, overlap, self.open_since, read_until=self.read_until)
+
+    def named_after(self, window: Window) -> datetime | None:
+        """The lower bound that a window goes by: a broken one's own, where it only goes on with that."""
+        bounds = [window.after, self.read_after if self.cursor < self.read_until else window.after]
+        return min((bound for bound in bounds if bound is not None), default=None)
+
 
 def progress(con: duckdb.DuckDBPyConnection) -> dict[str, Progress]:
     """Object → how far it has been read."""
+
+    def utc(moment: datetime | None) -> datetime | None:
+        return None if moment is None else moment.astimezone(UTC)
+
     rows = con.execute(sql_file(__file__, "progress.sql")).fetchall()
     return {
         name: Progress(
             cursor=cursor.astimezone(UTC),
             first_until=first_until.astimezone(UTC),
-            latest_date_covered=None if covered is None else covered.astimezone(UTC),
+            latest_date_covered=utc(covered),
             fields_covered=frozenset(fields),
+            read_after=utc(read_after),
+            read_until=read_until.astimezone(UTC),
+            open_since=utc(open_since),
         )
-        for name, cursor, first_until, covered, fields in rows
+        for name, cursor, first_until, covered, fields, read_after, read_until, open_since in rows
     }
 
 
@@ -104,9 +129,19 @@ def committed_results(con: duckdb.DuckDBPyConnection) -> dict[str, Fetched]:
     return {job: Fetched(job_id=job, locator=locator, rows=int(count)) for job, locator, count in rows}
 
 
-def first_progress(fields: Iterable[str], *, until: datetime, covered: datetime | None = None) -> Progress:
-    """Where a first load begins that ends at `until`; `covered`: since when transactions were open then."""
-    return Progress(cursor=BEGINNING, first_until=until, latest_date_covered=covered, fields_covered=frozenset(fields))
+def first_progress(
+    fields: Iterable[str], *, until: datetime, covered: datetime | None = None, open_since: datetime | None = None
+) -> Progress:
+    """Where a first load begins that ends at `until`; `open_since`: since when transactions were open then."""
+    return Progress(
+        cursor=BEGINNING,
+        first_until=until,
+        latest_date_covered=covered,
+        fields_covered=frozenset(fields),
+        read_after=None,
+        read_until=until,
+        open_since=open_since,
+    )
 
 
 def begin_first_load(
@@ -128,6 +163,7 @@ def begin_first_load(
             versions_written=0,
             deletes_seen=0,
             latest_date_covered=started.latest_date_covered,
+            open_since=started.open_since,
             api_calls=0,
             quota_used=None,
             quota_max=None,

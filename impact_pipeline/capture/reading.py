@@ -273,9 +273,15 @@ class Reader:
         """
         file = RowFile(self.folder, plan.field_names)
         found: set[str] = set()
-        for group in groups_of_ids(ids):
+        for group in self.groups_of_ids(plan, ids, by=by):
             found |= self._group_by_id(plan, group, by, file)
         return Piece(staged=(file.staged(),), method="rest", is_last=True, ids=frozenset(found))
+
+    def groups_of_ids(self, plan: ObjectPlan, ids: Collection[str], *, by: str = "Id") -> list[list[str]]:
+        """Ids in groups that are one request each."""
+        return groups_of_ids(
+            ids, select(plan.name, plan.field_names, conditions=(one_of(by, ()),)), self.client.domain_url
+        )
 
     def _group_by_id(self, plan: ObjectPlan, group: Sequence[str], by: str, file: RowFile) -> set[str]:
         soql = partial(select, plan.name, conditions=(one_of(by, group),))

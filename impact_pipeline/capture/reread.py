@@ -17,17 +17,19 @@ from pathlib import Path
 import duckdb
 
 from impact_pipeline.capture import tables
-from impact_pipeline.capture.cycle import describe_all, lane, quota_told, reader_of
+from impact_pipeline.capture.committing import Overtaken, Writer
+from impact_pipeline.capture.cycle import describe_all, quota_told, reader_of
 from impact_pipeline.capture.drift import note_drift
-from impact_pipeline.capture.extraction import CaptureOptions, Extraction, Overtaken, Run
+from impact_pipeline.capture.extraction import Extraction
 from impact_pipeline.capture.lines import Lines, lines_of
 from impact_pipeline.capture.objects import ObjectPlan, plan_objects
 from impact_pipeline.capture.progress import BEGINNING, CapturedObject, Progress, live_cursor, progress, record
 from impact_pipeline.capture.reading import Question
-from impact_pipeline.capture.salesforce.bulk import BulkQuery, read_note
+from impact_pipeline.capture.run import CaptureOptions, Run, lane
+from impact_pipeline.capture.salesforce.bulk import forget_jobs
 from impact_pipeline.capture.salesforce.client import SalesforceClient
 from impact_pipeline.capture.staging import staging_folder
-from impact_pipeline.capture.windows import Window, next_window, upper_bound, whole_second
+from impact_pipeline.capture.windows import Window, upper_bound, whole_second
 from impact_pipeline.config.load import Config
 from impact_pipeline.warehouse.binding import bind
 from impact_pipeline.warehouse.connection import Warehouse
@@ -72,6 +74,7 @@ def reread(
     after: datetime | None = None,
     until: datetime | None = None,
     sweep: bool = False,
+    accept_gone: int = 0,
     run_id: str,
     staging: Path,
     clock: Callable[[], datetime],
@@ -91,6 +94,7 @@ def reread(
         after=after,
         until=until,
         sweep=sweep,
+        accept_gone=accept_gone,
         run_id=run_id,
         staging=staging,
         clock=clock,
@@ -113,6 +117,7 @@ def reread_object(
     after: datetime | None = None,
     until: datetime | None = None,
     sweep: bool = False,
+    accept_gone: int = 0,
     run_id: str,
     staging: Path,
     clock: Callable[[], datetime],
@@ -130,6 +135,7 @@ def reread_object(
         after: None reads from the beginning.
         until: None, or what lies further, reads up to where the next window of the cycle starts.
         sweep: compare all Ids with Salesforce's besides.
+        accept_gone: so many records may be missing in the sweep: a person says that they were deleted.
 
     Raises:
         NothingToReread: the object was never captured in full, or the stretch is empty.
@@ -138,67 +144,70 @@ def reread_object(
         SalesforceError: what was committed before stays, and the same call goes on there.
     """
     options = options or CaptureOptions()
-    with (
-        quota_told(lambda: "The same command, within a day, goes on where it stopped."),
-        lane(warehouse, LANE, run_id, clock, options.wait_seconds) as token,
-    ):
-        _forget_jobs(client, staging)
-        with staging_folder(staging, LANE) as folder:
-            calls_before = client.api_calls
-            client.check_version()
-            organization = client.organization()
-            describe, absent = describe_all(client, wanted, frozenset(optional), readers=options.readers)
-            plans = plan_objects({name: wanted[name] for name in wanted if name not in absent}, describe)
-            if object_name not in plans:
-                raise NothingToReread(f"{object_name} is not captured. These are: {', '.join(sorted(plans))}.")
-            pairs = [pair for pair in lines_of(plans, lines or {}) if object_name in (pair.record.name, pair.line.name)]
-            mine = {name: plans[name] for name in _concerned(object_name, pairs)}
-            with warehouse.transaction() as con:
-                bind(con, organization.id, organization.is_sandbox, account_sid, campaign_id, clock())
-                reached = progress(con)
-                bound = _bound(object_name, reached, upper_bound(client.server_now, options.lag), options)
-                stretch = _stretch(con, object_name, after, min(until or bound, bound), asked=until, now=clock())
-                stretch = replace(stretch, cycle_id=stretch.cycle_id or f"reread {run_id}")
-                for plan in mine.values():
-                    note_drift(con, plan, now=clock(), cycle_id=str(stretch.cycle_id))
-                field_sets = {name: tables.prepare(con, plan, now=bound) for name, plan in mine.items()}
-                if not stretch.is_begun:
-                    _note(con, stretch, "reread", run_id=run_id, now=clock())
-            work = _Work(
-                stretch=stretch,
-                plan=plans[object_name],
-                pairs=pairs,
-                plans=mine,
-                sweep=sweep,
-                extraction=Extraction(
-                    run=Run(
-                        warehouse=warehouse,
-                        run_id=run_id,
-                        lane=LANE,
-                        token=token,
-                        reader=reader_of(client, folder, folder, options, {}),
-                        clock=clock,
-                        # What is committed together is read again together where the cycle overtakes it.
-                        options=replace(options, gather_seconds=0.0),
-                        on_captured=on_captured,
-                    ),
-                    cycle_id=str(stretch.cycle_id),
+
+    def look(con: duckdb.DuckDBPyConnection) -> dict[str, Progress]:
+        bind(con, organization.id, organization.is_sandbox, account_sid, campaign_id, clock())
+        return progress(con)
+
+    with quota_told(lambda: "The same command, within a day, goes on where it stopped."):
+        calls_before = client.api_calls
+        client.check_version()
+        organization = client.organization()
+        with lane(warehouse, LANE, run_id, clock, options.wait_seconds, look) as held:
+            # Their rows are as old as they are.
+            forget_jobs(client, staging.glob(f"{LANE}-*/bulk-*.json"))
+            with staging_folder(staging, LANE) as folder:
+                describe, absent = describe_all(client, wanted, frozenset(optional), readers=options.readers)
+                plans = plan_objects({name: wanted[name] for name in wanted if name not in absent}, describe)
+                if object_name not in plans:
+                    raise NothingToReread(f"{object_name} is not captured. These are: {', '.join(sorted(plans))}.")
+                pairs = [it for it in lines_of(plans, lines or {}) if object_name in (it.record.name, it.line.name)]
+                mine = {name: plans[name] for name in _concerned(object_name, pairs)}
+                bound = _bound(object_name, held.found, upper_bound(client.server_now, options.lag), options)
+                run = Run(
+                    warehouse=warehouse,
+                    run_id=run_id,
+                    lane=LANE,
+                    token=held.token,
+                    reader=reader_of(client, folder, folder, options, {}),
+                    clock=clock,
+                    # What is committed together is read again together where the cycle overtakes it.
+                    options=replace(options, gather_seconds=0.0),
+                    on_captured=on_captured,
+                )
+                with run.transaction() as con:
+                    stretch = _stretch(con, object_name, after, min(until or bound, bound), asked=until, now=clock())
+                    stretch = replace(stretch, cycle_id=stretch.cycle_id or f"reread {run_id}")
+                    for plan in mine.values():
+                        note_drift(con, plan, now=clock(), cycle_id=str(stretch.cycle_id))
+                    field_sets = {name: tables.prepare(con, plan, now=bound) for name, plan in mine.items()}
+                    if not stretch.is_begun:
+                        _note(con, stretch, "reread", run_id=run_id, now=clock())
+                work = _Work(
+                    stretch=stretch,
+                    plan=plans[object_name],
+                    plans=mine,
+                    sweep=sweep,
+                    accept_gone=accept_gone,
                     until=bound,
-                    field_sets=field_sets,
-                    filters={} if only is None else {object_name: only},
-                    reached=reached,
-                    first_version=0,
-                    calls_before=client.api_calls - calls_before,
-                ),
-            )
-            work.to_the_end()
+                    only=only,
+                    writer=Writer(
+                        run=run,
+                        cycle_id=str(stretch.cycle_id),
+                        prepare=lambda con: field_sets,
+                        reached=held.found,
+                        pairs=pairs,
+                        calls_before=client.api_calls - calls_before,
+                    ),
+                )
+                work.to_the_end()
     return RereadReport(
         cycle_id=str(stretch.cycle_id),
         object=object_name,
         after=after,
         until=stretch.until,
         went_on_at=stretch.went_on_at,
-        captured=tuple(work.extraction.captured),
+        captured=tuple(work.writer.captured),
     )
 
 
@@ -218,47 +227,49 @@ class _Stretch:
 class _Work:
     stretch: _Stretch
     plan: ObjectPlan
-    pairs: list[Lines]
     plans: Mapping[str, ObjectPlan]
     sweep: bool
-    extraction: Extraction
+    accept_gone: int
+    until: datetime
+    only: str | None
+    writer: Writer
 
     def to_the_end(self) -> None:
         """Each round goes on where the last one came to; one that committed nothing counts as failed."""
-        failures, run = 0, self.extraction.run
+        failures, run = 0, self.writer.run
         while True:
-            rows = len(self.extraction.captured)
+            rows = len(self.writer.captured)
+            filters = {} if self.only is None else {self.stretch.object: self.only}
+            extraction = Extraction(writer=self.writer, plans=self.plans, until=self.until, filters=filters)
             with run.warehouse.reading() as con:
-                self.extraction.beside = tables.newest_version(con, self.plans)
-                self.extraction.first_version = _first_version(con, self.plans, str(self.stretch.cycle_id))
+                self.writer.beside = tables.newest_version(con, self.plans)
+                extraction.find_lines(con)
                 done = _left(con, self.stretch.object, self.stretch.after, self.stretch.until, None)
             try:
-                self._round(None if done is None else done.went_on_at)
+                self._round(extraction, None if done is None else done.went_on_at)
                 break
             except Overtaken:
-                failures = failures + 1 if len(self.extraction.captured) == rows else 0
+                failures = failures + 1 if len(self.writer.captured) == rows else 0
                 if failures == ATTEMPTS:
                     raise
         with run.transaction() as con:
             _note(con, self.stretch, "reread_end", run_id=run.run_id, now=run.clock())
 
-    def _round(self, reached: datetime | None) -> None:
+    def _round(self, extraction: Extraction, reached: datetime | None) -> None:
         if reached is None or reached < self.stretch.until:
-            self.extraction.reread(self.plan, self._parts(reached or self.stretch.after))
-        for pair in self.pairs:
-            self.extraction.read_lines_touched(pair, self.plans)
+            extraction.reread(self.plan, self._parts(reached or self.stretch.after))
+        extraction.read_lines()
         if self.sweep:
-            self.extraction.sweep([self.plan], self.plans)
+            extraction.sweep([self.plan], accepted=self.accept_gone)
 
     def _parts(self, after: datetime | None) -> list[Window]:
         """The rest of the stretch in parts of about as many rows as are committed at once: two requests tell."""
-        until, run = self.stretch.until, self.extraction.run
+        until, run = self.stretch.until, self.writer.run
         cursor = self.plan.description.cursor_field
-        only = self.extraction.filters.get(self.plan.name)
         question = Question(
             plan=self.plan,
             until=until,
-            conditions=() if only is None else (f"({only})",),
+            conditions=() if self.only is None else (f"({self.only})",),
             after=after,
             before=until,
         )
@@ -266,7 +277,7 @@ class _Work:
         total = client.count(question.soql(ordered=False, fields=()))
         count = -(-total // run.options.rows_per_reread)
         bounds = client.bounds(self.plan.name, cursor, question.all_conditions) if count > 1 else None
-        self.extraction.calls_before += client.api_calls - calls_before
+        self.writer.calls_before += client.api_calls - calls_before
         edges: list[datetime | None] = [after]
         if bounds is not None:
             steps = (bounds[0] + (bounds[1] - bounds[0]) * number / count for number in range(1, count))
@@ -284,9 +295,7 @@ def _bound(object_name: str, reached: Mapping[str, Progress], until: datetime, o
     mine = reached.get(object_name)
     if mine is None or mine.is_first_load:
         raise NothingToReread(f"The first load of {object_name} has not ended. Run a cycle first: impact-pipeline run.")
-    known = [other.latest_date_covered for other in reached.values() if other.latest_date_covered]
-    after = next_window(mine.cursor, max(until, mine.cursor), options.overlap, min(known, default=None)).after
-    return after or mine.cursor
+    return mine.window(max(until, mine.cursor), options.overlap).after or mine.cursor
 
 
 def _stretch(
@@ -332,15 +341,6 @@ def _left(
     )
 
 
-def _first_version(con: duckdb.DuckDBPyConnection, object_names: Iterable[str], cycle_id: str) -> int:
-    """The version before the first one that the reread has written; the newest where it has written none."""
-    firsts = []
-    for name in object_names:
-        sql = f'select min("_version_id") - 1 from {tables.version_table(name)} where "_cycle_id" = ?'
-        firsts.append(con.execute(sql, [cycle_id]).fetchall()[0][0])
-    return min((first for first in firsts if first is not None), default=tables.newest_version(con, object_names))
-
-
 def _note(con: duckdb.DuckDBPyConnection, stretch: _Stretch, purpose: str, *, run_id: str, now: datetime) -> None:
     """The row that names the whole stretch, or the one that says that all of it is read."""
     record(
@@ -368,11 +368,3 @@ def _note(con: duckdb.DuckDBPyConnection, stretch: _Stretch, purpose: str, *, ru
             finished_at=now,
         ),
     )
-
-
-def _forget_jobs(client: SalesforceClient, staging: Path) -> None:
-    """Delete the bulk jobs of a reread that was killed: their rows are as old as they are."""
-    for note in staging.glob(f"{LANE}-*/bulk-*.json"):
-        job = read_note(note)
-        if job is not None:
-            BulkQuery(client=client, soql=job.soql, columns=(), window=(None, None), note=note).discard(job.job_id)

@@ -1,7 +1,7 @@
 """SELECT statements in Salesforce's query language. Pure; names come from describe answers, never from users."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from urllib.parse import quote
 
@@ -10,8 +10,12 @@ from impact_pipeline.capture.windows import Window, whole_second
 # Request line and headers together; what is longer gets an HTML page with 414 or 431 (Salesforce's REST API guide).
 MAX_URL_BYTES = 16_384
 HEADROOM_BYTES = 2_500
-# An Id costs about 27 bytes once encoded.
-IDS_PER_QUERY = 400
+# An Id with its quotes and comma.
+_BYTES_PER_ID = 21
+# Fewer are never asked at once; where the fields fill the address, they are read in parts.
+_LEAST_IDS = 100
+# What a query of an address may hold as it is (RFC 3986).
+_PLAIN = "'(),:!*"
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
@@ -42,11 +46,11 @@ def one_of(field: str, values: Iterable[str]) -> str:
     return f"{field} IN ({','.join(string_literal(value) for value in values)})"
 
 
-def groups_of_ids(ids: Iterable[str]) -> Iterator[list[str]]:
-    """`ids`, sorted, in groups that fit a query's address."""
+def groups_of_ids(ids: Iterable[str], soql: str, base_url: str) -> list[list[str]]:
+    """`ids`, sorted, in groups that fit an address beside the rest of the statement."""
     ordered = sorted(ids)
-    for start in range(0, len(ordered), IDS_PER_QUERY):
-        yield ordered[start : start + IDS_PER_QUERY]
+    size = max(_LEAST_IDS, _room(soql, base_url) // _BYTES_PER_ID)
+    return [ordered[start : start + size] for start in range(0, len(ordered), size)]
 
 
 def datetime_literal(moment: datetime) -> str:
@@ -62,6 +66,16 @@ def string_literal(value: str) -> str:
     return f"'{escaped}'"
 
 
+def encoded(soql: str) -> str:
+    """The statement as it stands in an address."""
+    return quote(soql, safe=_PLAIN)
+
+
 def fits_url(soql: str, base_url: str) -> bool:
     """Whether a GET can carry the statement, or only a bulk job, which takes it in the body."""
-    return len(base_url) + len(quote(soql, safe="")) + HEADROOM_BYTES <= MAX_URL_BYTES
+    return _room(soql, base_url) >= 0
+
+
+def _room(soql: str, base_url: str) -> int:
+    """Bytes that an address has left."""
+    return MAX_URL_BYTES - HEADROOM_BYTES - len(base_url) - len(encoded(soql))

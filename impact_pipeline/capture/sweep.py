@@ -2,7 +2,8 @@
 The sweep: every Id that Salesforce lists, against every Id that we hold. It finds what no stamp and no log has told.
 
 A lost permission looks like a mass deletion. So a sweep marks nothing by itself: what it misses is looked up by Id, and
-what isn't found then is gone without proof. Where it misses implausibly much, it only says so.
+what isn't found then is gone without proof. Where it misses implausibly much, it only says so, until a person has said
+that so many are gone.
 """
 
 from collections.abc import Sequence
@@ -31,15 +32,17 @@ class Sweep:
         missing: Ids that we hold as living and Salesforce did not list, or lists as deleted.
         unknown: Ids of living records that Salesforce lists and we don't hold as living.
         living: how many we hold as living.
+        accepted: how many missing ones a person has said to be gone.
     """
 
     missing: tuple[str, ...]
     unknown: tuple[str, ...]
     living: int
+    accepted: int = 0
 
     @property
     def is_plausible(self) -> bool:
-        return len(self.missing) <= max(PLAUSIBLE_COUNT, PLAUSIBLE_SHARE * self.living)
+        return len(self.missing) <= max(PLAUSIBLE_COUNT, PLAUSIBLE_SHARE * self.living, self.accepted)
 
     @property
     def suspects(self) -> tuple[str, ...]:
@@ -54,7 +57,12 @@ def narrow(plan: ObjectPlan) -> ObjectPlan:
 
 
 def compare_ids(
-    con: duckdb.DuckDBPyConnection, plan: ObjectPlan, staged: Sequence[StagedRows], *, until: datetime
+    con: duckdb.DuckDBPyConnection,
+    plan: ObjectPlan,
+    staged: Sequence[StagedRows],
+    *,
+    until: datetime,
+    accepted: int = 0,
 ) -> Sweep:
     """Compare all Ids of an object, staged, with raw.<Object>; records created since `until` are left out."""
     staged_ids(con, staged, narrow(plan))
@@ -65,4 +73,4 @@ def compare_ids(
         is_deleted="\"IsDeleted\" = 'true'" if "IsDeleted" in about.fields else "false",
     )
     missing, unknown, living = con.execute(sql, {"until": until}).fetchall()[0]
-    return Sweep(missing=tuple(missing), unknown=tuple(unknown), living=int(living))
+    return Sweep(missing=tuple(missing), unknown=tuple(unknown), living=int(living), accepted=accepted)

@@ -43,19 +43,26 @@ def upper_bound(server_now: datetime, lag: timedelta = LAG) -> datetime:
 
 
 def next_window(
-    cursor: datetime, until: datetime, overlap: timedelta = OVERLAP, open_since: datetime | None = None
+    cursor: datetime,
+    until: datetime,
+    overlap: timedelta = OVERLAP,
+    open_since: datetime | None = None,
+    *,
+    read_until: datetime | None = None,
 ) -> Window:
     """
-    The window that follows `cursor`, reading back `overlap` behind it, or further where that isn't enough.
+    The window that follows `cursor`, reading back far enough for what Salesforce shows late.
 
     Args:
         open_since: what had begun before it was committed when the cursor was read, as getDeleted's latestDateCovered
             tells; a transaction that was open longer than the overlap shows its rows only now.
+        read_until: the end of the window that came to the cursor; None: the cursor itself. One that was broken off
+            leaves a cursor far behind the clock of its time, and what was stamped before that needs no overlap.
 
     Raises:
         ValueError: `until` lies so far before the cursor that nothing is left to read; some clock ran back.
     """
-    after = whole_second(cursor - overlap)
+    after = min(whole_second(cursor), whole_second((read_until or cursor) - overlap))
     if open_since is not None:
         after = min(after, max(whole_second(open_since), whole_second(cursor - LONGEST_TRANSACTION)))
     if after >= until:

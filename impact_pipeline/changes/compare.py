@@ -88,8 +88,7 @@ def find_changes(
 def difference_sql(name: str, columns: list[str]) -> str:
     """The statement that compares the new versions of object `name`, whose captured fields are `columns`."""
     compared = [field for field in columns if field not in SYSTEM_FIELDS and not field.startswith("_")]
-    common = _list([f"coalesce(n.forms['{f}'] = p.forms['{f}'], false) as {_q('c_' + f)}" for f in compared])
-    differs = {f: f"(c.{_q('c_' + f)} and n.{_q(f)} is distinct from p.{_q(f)})" for f in compared}
+    differs = {f: _differs(f) for f in compared}
     structs = _list(
         [
             f"{{'field': '{f}', 'before': p.{_q(f)}::varchar, 'after': n.{_q(f)}::varchar, 'differs': {differs[f]}}}"
@@ -102,7 +101,7 @@ def difference_sql(name: str, columns: list[str]) -> str:
     stamp = "SystemModstamp" if "SystemModstamp" in columns else "LastModifiedDate"
     return sql_file(__file__, "differences.sql").format(
         version_table=f"raw.{_q(name + '_version')}",
-        common=common or "true as none",
+        common=_common(compared),
         any_differs=" or ".join(differs.values()) or "false",
         structs=structs or "{'field': '', 'before': '', 'after': '', 'differs': false}",
         merged=merged,
@@ -147,9 +146,22 @@ def _find_item_changes(
         record_table=f"raw.{_q(name)}",
         item_version_table=f"raw.{_q(items + '_version')}",
         parent=_q(parent),
-        differing=_list([f"case when n.{_q(f)} is distinct from p.{_q(f)} then '{f}' end" for f in compared]),
+        common=_common(compared),
+        differing=_list([f"case when {_differs(f)} then '{f}' end" for f in compared]),
     )
     con.execute(sql, {"object": name, "items": items, "cycle_id": cycle_id, "now": now})
+
+
+def _common(compared: list[str]) -> str:
+    """Columns of `common`: whether two sets of fields both hold a field, in the same form."""
+    return (
+        _list([f"coalesce(n.forms['{f}'] = p.forms['{f}'], false) as {_q('c_' + f)}" for f in compared]) or "1 as none"
+    )
+
+
+def _differs(field: str) -> str:
+    """Whether a field that both versions were captured with has another value."""
+    return f"(c.{_q('c_' + field)} and n.{_q(field)} is distinct from p.{_q(field)})"
 
 
 def _move_cursors(con: duckdb.DuckDBPyConnection, objects: list[WatchedObject]) -> None:

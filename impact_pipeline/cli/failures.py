@@ -11,8 +11,9 @@ from collections.abc import Iterator
 
 import click
 
-from impact_pipeline.capture.extraction import CaptureBusy, Overtaken
+from impact_pipeline.capture.committing import Overtaken
 from impact_pipeline.capture.reread import NothingToReread
+from impact_pipeline.capture.run import CaptureBusy
 from impact_pipeline.capture.salesforce.errors import QuotaReached, SalesforceError
 from impact_pipeline.config.environment import MissingVariable
 from impact_pipeline.config.errors import ConfigError

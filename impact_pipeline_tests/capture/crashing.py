@@ -21,7 +21,7 @@ from typing import Any
 import duckdb
 
 from impact_pipeline.capture.cycle import capture_objects
-from impact_pipeline.capture.extraction import CaptureOptions
+from impact_pipeline.capture.run import CaptureOptions
 from impact_pipeline.capture.salesforce.client import SalesforceClient
 from impact_pipeline.capture.salesforce.login import ClientCredentials
 from impact_pipeline.capture.staging import RowFile, StagedRows

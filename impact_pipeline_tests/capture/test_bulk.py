@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from impact_pipeline.capture.extraction import CaptureOptions
 from impact_pipeline.capture.progress import CapturedObject
+from impact_pipeline.capture.run import CaptureOptions
 from impact_pipeline.capture.salesforce.bulk import BulkQuery, Fetched
 from impact_pipeline_tests.capture.world import World
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from impact_pipeline.capture.extraction import CaptureOptions
 from impact_pipeline.capture.progress import CapturedObject
+from impact_pipeline.capture.run import CaptureOptions
 from impact_pipeline.capture.salesforce.errors import BulkFailed, LocatorLost
 from impact_pipeline.simulator.salesforce import parse_field
 from impact_pipeline_tests.capture.world import World

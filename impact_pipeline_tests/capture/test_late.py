@@ -1,11 +1,12 @@
 """What Salesforce shows late: stamped while a transaction was open, seen when it was committed."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
-from impact_pipeline.capture.extraction import CaptureOptions
-from impact_pipeline.capture.windows import LONGEST_TRANSACTION, OVERLAP, next_window
+from impact_pipeline.capture.run import CaptureOptions
+from impact_pipeline.capture.salesforce.errors import SalesforceError
+from impact_pipeline.capture.windows import LONGEST_TRANSACTION, OVERLAP, next_window, upper_bound
 from impact_pipeline_tests.capture.mortal import Killed, Life, MortalClient
 from impact_pipeline_tests.capture.world import START, WANTED, World
 
@@ -124,3 +125,69 @@ def test_a_run_that_dies_between_two_pieces_leaves_a_cursor_that_is_true(salesfo
     assert 0 < count < 12
     newest = salesforce.value('select max("SystemModstamp") from raw."Lead"')
     assert salesforce.value("select max(cursor) from audit.extraction") == newest
+
+
+def an_increment_of_three_pieces(salesforce: World, *, minutes_apart: float) -> datetime:
+    """Fifteen leads since the first load, of which a run has committed five; the bound of that run."""
+    salesforce.capture(LEADS)
+    salesforce.advance(hours=1)
+    for number in range(15):
+        salesforce.advance(minutes=minutes_apart)
+        salesforce.edit("create", "Lead", LastName=f"{number}", Company=f"{number}")
+    salesforce.faults.add("short_pages", match="^query", rows=5)
+    salesforce.faults.add("server_error", match="^query_more", count=1)
+    with pytest.raises(SalesforceError, match="503"):
+        salesforce.capture(LEADS, client=salesforce.client(attempts=1), options=ONE_BY_ONE)
+    assert salesforce.value('select count(*) from raw."Lead"') == 5
+    return upper_bound(salesforce.clock.now())
+
+
+def test_an_increment_that_broke_off_goes_on_behind_what_is_committed(salesforce: World) -> None:
+    """What lay long behind the clock when it was read needs no overlap; only the second of the cursor comes twice."""
+    an_increment_of_three_pieces(salesforce, minutes_apart=30)
+    salesforce.advance(hours=3)
+
+    report = salesforce.capture(LEADS, options=ONE_BY_ONE)
+
+    assert sum(row.rows_read for row in report.captured) == 11
+    assert salesforce.value('select count(*) from raw."Lead"') == 15
+
+
+def test_what_was_read_within_the_overlap_before_a_run_broke_off_is_read_again(salesforce: World) -> None:
+    """A transaction that was open then may show its rows only now."""
+    an_increment_of_three_pieces(salesforce, minutes_apart=0.5)
+    salesforce.advance(hours=3)
+
+    report = salesforce.capture(LEADS, options=ONE_BY_ONE)
+
+    assert sum(row.rows_read for row in report.captured) == 15
+
+
+def test_a_broken_increment_reaches_back_to_what_was_open_when_it_was_read(salesforce: World) -> None:
+    salesforce.capture(LEADS)
+    salesforce.advance(hours=1)
+    late = a_late_lead(salesforce, minutes=40)
+    for number in range(15):
+        salesforce.advance(minutes=2)
+        salesforce.edit("create", "Lead", LastName=f"{number}", Company=f"{number}")
+    salesforce.faults.add("short_pages", match="^query", rows=5)
+    salesforce.faults.add("server_error", match="^query_more", count=1)
+    with pytest.raises(SalesforceError, match="503"):
+        salesforce.capture(LEADS, client=salesforce.client(attempts=1), options=ONE_BY_ONE)
+    salesforce.advance(hours=3)
+
+    salesforce.capture(LEADS, options=ONE_BY_ONE)
+
+    assert salesforce.query('select "Id" from raw."Lead" where "Id" = ?', late) == [(late,)]
+
+
+def test_a_record_that_a_broken_window_missed_is_created_and_has_not_appeared(salesforce: World) -> None:
+    """The window that goes on is the same one, so it goes by its lower bound."""
+    bound = an_increment_of_three_pieces(salesforce, minutes_apart=30)
+    salesforce.advance(hours=3)
+
+    report = salesforce.capture(LEADS, options=ONE_BY_ONE)
+
+    first = report.captured[0].window_after
+    assert first is not None
+    assert first < bound - timedelta(hours=7)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from impact_pipeline.capture.salesforce.errors import SalesforceError
 from impact_pipeline.simulator.salesforce.values import moment_text
 from impact_pipeline_tests.capture.world import OTHER_BOOK, STANDARD_BOOK, WITH_LINES, World
 
@@ -89,6 +90,56 @@ def test_a_changed_price_book_deletes_the_lines(salesforce: World) -> None:
 
     assert living(salesforce) == []
     assert salesforce.query('select "Amount", "HasOpportunityLineItem" from raw."Opportunity"') == [(Decimal(0), False)]
+
+
+def test_the_sets_that_a_run_did_not_come_to_are_read_by_the_next(salesforce: World) -> None:
+    """The windows are committed, so nothing of them comes again."""
+    deal, (kept, gone) = a_deal(salesforce, "10.00", "20.00")
+    vanish(salesforce, gone)
+    salesforce.edit("update", "Opportunity", deal, Name="renamed")
+    salesforce.faults.add("server_error", match="OpportunityLineItem WHERE OpportunityId", count=1)
+    with pytest.raises(SalesforceError, match="503"):
+        salesforce.capture(WITH_LINES, client=salesforce.client(attempts=1))
+    assert salesforce.value('select "Name" from raw."Opportunity"') == "renamed"
+    assert living(salesforce) == sorted([kept, gone])
+    salesforce.advance(hours=2)
+
+    salesforce.capture(WITH_LINES)
+
+    assert deleted(salesforce) == [(gone, "set")]
+    assert salesforce.query("select * from raw._line_set") == []
+
+
+def test_a_set_that_a_window_has_brought_whole_is_not_asked_for_again(salesforce: World) -> None:
+    _, lines = a_deal(salesforce, "10.00", "20.00")
+    for line in lines:
+        salesforce.edit("update", "OpportunityLineItem", line, Quantity="2")
+
+    report = salesforce.capture(WITH_LINES)
+
+    assert {row.purpose for row in report.captured} == {"window"}
+    assert amounts(salesforce) == (Decimal("60.00"), Decimal("60.00"))
+    assert salesforce.query("select * from raw._line_set") == []
+
+
+def test_a_set_is_asked_for_where_one_line_did_not_come_with_the_window(salesforce: World) -> None:
+    _, (changed, _) = a_deal(salesforce, "10.00", "20.00")
+    salesforce.edit("update", "OpportunityLineItem", changed, Quantity="2")
+
+    report = salesforce.capture(WITH_LINES)
+
+    assert [(row.object, row.rows_read) for row in report.captured if row.purpose == "lines"] == [
+        ("OpportunityLineItem", 2)
+    ]
+
+
+def test_a_record_without_lines_asks_for_none(salesforce: World) -> None:
+    salesforce.capture(WITH_LINES)
+    salesforce.an_opportunity()
+
+    report = salesforce.capture(WITH_LINES)
+
+    assert {row.purpose for row in report.captured} == {"window"}
 
 
 def test_lines_that_are_hidden_are_not_taken_for_deleted(salesforce: World) -> None:

@@ -83,16 +83,26 @@ def test_literals_are_escaped() -> None:
         datetime_literal(NOON.replace(tzinfo=None))
 
 
-def test_groups_of_ids_fit_an_address() -> None:
+def test_groups_of_ids_fill_an_address_and_no_more() -> None:
     ids = {f"006am{number:013d}" for number in range(1_001)}
+    host = "https://acme.my.salesforce.com"
 
-    groups = list(groups_of_ids(ids))
+    def asked(group: list[str]) -> str:
+        return select("Lead", ("Id", "Name", "SystemModstamp"), conditions=(one_of("Id", group),))
+
+    groups = groups_of_ids(ids, asked([]), host)
 
     assert [value for group in groups for value in group] == sorted(ids)
-    assert all(
-        fits_url(select("Lead", ("Id",) * 30, conditions=(one_of("Id", group),)), "https://a.b") for group in groups
-    )
-    assert not fits_url(select("Lead", ["Some_Custom_Field__c"] * 800), "https://acme.my.salesforce.com")
+    assert len(groups) == 2
+    assert fits_url(asked(groups[0]), host)
+    assert not fits_url(asked([*groups[0], *groups[1][:2]]), host)
+    assert not fits_url(select("Lead", ["Some_Custom_Field__c"] * 800), host)
+
+
+def test_what_is_too_wide_for_an_address_is_still_asked_for_by_some_ids() -> None:
+    wide = select("Lead", ["Some_Custom_Field__c"] * 800)
+
+    assert [len(group) for group in groups_of_ids(map(str, range(250)), wide, "https://a.b")] == [100, 100, 50]
 
 
 def a_field(name: str, kind: str = "string", **given: Any) -> dict[str, Any]:

@@ -8,9 +8,10 @@ from uuid import uuid4
 
 import pytest
 
-from impact_pipeline.capture.extraction import CaptureOptions, Overtaken
+from impact_pipeline.capture.committing import Overtaken
 from impact_pipeline.capture.progress import CapturedObject
 from impact_pipeline.capture.reread import NothingToReread, RereadReport, reread_object
+from impact_pipeline.capture.run import CaptureOptions
 from impact_pipeline.capture.salesforce.errors import Busy
 from impact_pipeline.changes.compare import WatchedObject, find_changes
 from impact_pipeline_tests.capture.test_health import LINES, finding
@@ -281,6 +282,10 @@ def test_a_reread_that_is_overtaken_for_ever_says_so(salesforce: World) -> None:
 
 def test_the_lines_of_what_it_changed_are_read_as_well(salesforce: World) -> None:
     ids = settled(salesforce)
+    salesforce.a_line(ids[3])
+    salesforce.capture(WITH_LINES)
+    salesforce.advance(hours=1)
+    salesforce.capture(WITH_LINES)
     secretly(salesforce, ids[3], Description="changed")
 
     report = reread(salesforce, wanted=WITH_LINES, lines=LINES)

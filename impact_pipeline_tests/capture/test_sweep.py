@@ -4,8 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from impact_pipeline.capture.extraction import CaptureOptions
 from impact_pipeline.capture.progress import CapturedObject
+from impact_pipeline.capture.reread import reread_object
+from impact_pipeline.capture.run import CaptureOptions
 from impact_pipeline.capture.sweep import PLAUSIBLE_COUNT
 from impact_pipeline_tests.capture.world import WANTED, World
 
@@ -138,3 +139,31 @@ def test_the_log_of_deletions_may_be_asked_again_from_a_plausible_sweep_on(sales
     purposes = [[row.purpose for row in salesforce.capture(WANTED).captured] for _ in range(2)]
 
     assert purposes == [["window", "sweep"], ["window"]]
+
+
+@pytest.mark.parametrize(("accepted", "marked"), [(0, 0), (PLAUSIBLE_COUNT + 9, 0), (PLAUSIBLE_COUNT + 10, 1)])
+def test_a_mass_deletion_is_believed_once_a_person_names_its_number(
+    salesforce: World, accepted: int, marked: int
+) -> None:
+    """It is still no proof: what the look-up by Id does not find is marked as gone without one."""
+    made = leads(salesforce, PLAUSIBLE_COUNT + 12)
+    salesforce.capture(LEADS)
+    salesforce.org.unshare(*made[:-2])
+
+    report = reread_object(
+        salesforce.warehouse,
+        salesforce.client(),
+        LEADS,
+        "Lead",
+        sweep=True,
+        accept_gone=accepted,
+        run_id="run",
+        staging=salesforce.staging,
+        clock=salesforce.clock.now,
+        account_sid="sid",
+        campaign_id="4711",
+    )
+
+    row = next(row for row in report.captured if row.purpose == "sweep")
+    assert (row.ids_missing, row.is_plausible) == (PLAUSIBLE_COUNT + 10, bool(marked))
+    assert how(salesforce) == (dict.fromkeys(made[:-2], (False, "sweep")) if marked else {})

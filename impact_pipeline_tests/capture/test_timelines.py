@@ -19,10 +19,10 @@ import duckdb
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from impact_pipeline.capture.extraction import CaptureOptions
 from impact_pipeline.capture.progress import progress
+from impact_pipeline.capture.run import CaptureOptions
 from impact_pipeline.capture.salesforce.errors import SalesforceError
-from impact_pipeline.capture.windows import OVERLAP, next_window
+from impact_pipeline.capture.windows import OVERLAP
 from impact_pipeline.simulator.salesforce import EditError, OrgFeatures
 from impact_pipeline_tests.capture.mortal import Killed, Life, MortalClient, MortalWarehouse
 from impact_pipeline_tests.capture.world import OTHER_BOOK, STANDARD_BOOK, World, world
@@ -340,12 +340,10 @@ class Seen:
         """
         with self._salesforce.warehouse.reading() as con:
             reached = progress(con)
-            covered = [about.latest_date_covered for about in reached.values() if about.latest_date_covered]
             for name, about in reached.items():
                 bound = about.cursor
                 if not is_complete and not about.is_first_load:
-                    later = about.cursor + timedelta(days=1)
-                    bound = next_window(about.cursor, later, OVERLAP, min(covered, default=None)).after or bound
+                    bound = about.window(about.cursor + timedelta(days=1), OVERLAP).after or bound
                 self._assert_read(con, name, bound)
                 self._assert_append_only(con, name)
                 assert about.cursor >= self._cursors.get(name, about.cursor)

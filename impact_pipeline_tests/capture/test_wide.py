@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from impact_pipeline.capture.extraction import CaptureOptions
+from impact_pipeline.capture.run import CaptureOptions
 from impact_pipeline.capture.staging import RowFile
 from impact_pipeline.simulator.salesforce import parse_field
 from impact_pipeline_tests.capture.world import World

@@ -13,8 +13,8 @@ from typing import Any
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from impact_pipeline.capture.cycle import CycleReport, capture_objects
-from impact_pipeline.capture.extraction import CaptureOptions
 from impact_pipeline.capture.progress import CapturedObject
+from impact_pipeline.capture.run import CaptureOptions
 from impact_pipeline.capture.salesforce.client import SalesforceClient
 from impact_pipeline.capture.salesforce.login import ClientCredentials
 from impact_pipeline.simulator.clock import Clock

@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from impact_pipeline.capture.cycle import CycleReport
-from impact_pipeline.capture.extraction import CaptureOptions
 from impact_pipeline.capture.progress import CapturedObject
+from impact_pipeline.capture.run import CaptureOptions
 from impact_pipeline.changes.compare import find_changes
 from impact_pipeline.changes.watched import watched_objects
 from impact_pipeline.config.load import Config, load_config

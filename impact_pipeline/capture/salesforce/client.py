@@ -34,6 +34,7 @@ from impact_pipeline.capture.salesforce.errors import (
 )
 from impact_pipeline.capture.salesforce.login import Login, checked_domain, checked_instance, is_loopback
 from impact_pipeline.capture.salesforce.slots import MOST, Slots
+from impact_pipeline.capture.soql import encoded
 
 DEFAULT_API_VERSION = "66.0"
 CONNECT_SECONDS = 10.0
@@ -222,7 +223,7 @@ class SalesforceClient:
             LocatorLost: a page is gone: ask the whole query again.
         """
         asked = f"query of {_object_of(soql)}"
-        path: str | None = f"{self.base_path}/{'queryAll' if include_deleted else 'query'}?q={quote(soql, safe='')}"
+        path: str | None = f"{self.base_path}/{'queryAll' if include_deleted else 'query'}?q={encoded(soql)}"
         headers = {"Sforce-Query-Options": f"batchSize={page_size}"}
         while path is not None:
             answer = self.request("GET", path, asked=asked, headers=headers, consume=_json_with_text_numbers)

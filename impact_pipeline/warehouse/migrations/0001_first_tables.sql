@@ -76,6 +76,15 @@ comment on column raw._field_set.object is 'API name of the object.';
 comment on column raw._field_set.fields is 'Names of the captured fields, sorted.';
 comment on column raw._field_set.forms is 'Form of the values of each field: text, number with its scale, boolean, date or datetime.';
 
+create table raw._line_set (
+    line_object varchar not null,
+    record_id   varchar not null,
+    version_id  bigint not null);
+comment on table raw._line_set is 'One row per record that changed, or whose lines did, until its lines have been read as a set.';
+comment on column raw._line_set.line_object is 'API name of the object of the lines.';
+comment on column raw._line_set.record_id is 'Id of the record that the lines belong to.';
+comment on column raw._line_set.version_id is 'The newest version that asks for the reading.';
+
 create sequence audit.extraction_id;
 create table audit.extraction (
     extraction_id     bigint not null default nextval('audit.extraction_id'),
@@ -91,6 +100,7 @@ create table audit.extraction (
     versions_written  bigint not null,
     deletes_seen      bigint not null,
     latest_date_covered timestamptz,
+    open_since        timestamptz,
     api_calls         integer not null,
     quota_used        integer,
     quota_max         integer,
@@ -110,14 +120,15 @@ comment on column audit.extraction.cycle_id is 'The cycle: all its objects share
 comment on column audit.extraction.object is 'API name of the object.';
 comment on column audit.extraction.method is 'rest or bulk.';
 comment on column audit.extraction.purpose is 'window (what is new), full (a new field, or a schedule for formula fields), reread (a person asked: the first row of its cycle_id names the whole stretch, the others its parts), reread_end (all of that is read), lines (the lines of records that changed), records (those whose lines do not add up), proof (records that seem to be gone, looked up by Id) or sweep (all Ids).';
-comment on column audit.extraction.window_after is 'Lower bound of the window, included; null: from the beginning.';
+comment on column audit.extraction.window_after is 'Lower bound of the window, included; null: from the beginning. A run that goes on with a window that was broken off names the bound of that one.';
 comment on column audit.extraction.window_until is 'Upper bound of the window, excluded; Salesforce''s clock less the lag.';
 comment on column audit.extraction.cursor is 'Where the next window of the object starts, before overlap. Never moves back.';
 comment on column audit.extraction.is_first_load is 'True for the windows of the object''s first load: a baseline.';
 comment on column audit.extraction.rows_read is 'Rows that Salesforce returned, overlap included.';
 comment on column audit.extraction.versions_written is 'Record versions not seen before.';
 comment on column audit.extraction.deletes_seen is 'Ids that getDeleted named and that were not known to be deleted.';
-comment on column audit.extraction.latest_date_covered is 'getDeleted''s own watermark: the next question starts there, and so does the next window where a transaction was open for longer than the overlap.';
+comment on column audit.extraction.latest_date_covered is 'getDeleted''s own watermark: the next question starts there.';
+comment on column audit.extraction.open_since is 'Of a window: since when transactions may have been open while it was read, as getDeleted told. The next window reaches back to it where that is longer than the overlap.';
 comment on column audit.extraction.api_calls is 'Requests made for this row.';
 comment on column audit.extraction.quota_used is 'Requests of the org in 24 hours as Salesforce said last.';
 comment on column audit.extraction.quota_max is 'Limit of the org in 24 hours.';
