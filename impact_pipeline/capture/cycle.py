@@ -7,24 +7,23 @@ A cycle that breaks off leaves whole windows behind; the next one goes on from t
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import duckdb
 
-from impact_pipeline.capture import tables
 from impact_pipeline.capture.committing import Writer
 from impact_pipeline.capture.deletions import deletion_log
-from impact_pipeline.capture.drift import note_drift, note_hidden
+from impact_pipeline.capture.drift import note_hidden
 from impact_pipeline.capture.extraction import Extraction
 from impact_pipeline.capture.fields import Description, description
 from impact_pipeline.capture.lines import lines_of
 from impact_pipeline.capture.objects import ObjectPlan, plan_objects
+from impact_pipeline.capture.preparation import Preparation, cycle_name
 from impact_pipeline.capture.progress import (
     CapturedObject,
     Progress,
-    begin_first_load,
     committed_results,
     first_progress,
     progress,
@@ -188,7 +187,7 @@ def capture_objects(
                     latest_date_covered=None if log is None else log.latest_date_covered,
                     open_since=open_since,
                 )
-            prepared = _Preparation(
+            prepared = Preparation(
                 plans=plans, reached=reached, begun=begun, absent=absent, until=until, run_id=run_id, clock=clock
             )
             run = Run(
@@ -357,44 +356,6 @@ def describe_all(
     return describe, tuple(name for name in names if name not in known)
 
 
-@dataclass(kw_only=True)
-class _Preparation:
-    """
-    Makes the tables fit the plans, in the first transaction of a cycle.
-
-    Args:
-        begun: objects whose first load begins now.
-        absent: objects that the org doesn't show.
-        added: object → fields that it has to be read in full for; known once that is done.
-    """
-
-    plans: Mapping[str, ObjectPlan]
-    reached: Mapping[str, Progress]
-    begun: Iterable[str]
-    absent: Iterable[str]
-    until: datetime
-    run_id: str
-    clock: Callable[[], datetime]
-    added: dict[str, tuple[str, ...]] = field(default_factory=dict)
-
-    def carry_out(self, con: duckdb.DuckDBPyConnection) -> dict[str, int]:
-        """Object → number of its set of fields."""
-        now, cycle_id = self.clock(), cycle_name(self.until)
-        for name in self.absent:
-            note_hidden(con, name, now=now, cycle_id=cycle_id)
-        field_sets = {}
-        for name, plan in self.plans.items():
-            note_drift(con, plan, now=now, cycle_id=cycle_id)
-            field_sets[name] = tables.prepare(con, plan, now=self.until)
-            captured = set(plan.field_names)
-            new = captured - self.reached[name].fields_covered | captured & tables.returned_fields(con, name)
-            if new:
-                self.added[name] = tuple(sorted(new))
-        for name in self.begun:
-            begin_first_load(con, name, self.reached[name], cycle_id=cycle_id, run_id=self.run_id, now=now)
-        return field_sets
-
-
 @contextmanager
 def quota_told(goes_on: Callable[[], str]) -> Iterator[None]:
     """Let a run that the quota stops say where the next one goes on."""
@@ -412,8 +373,3 @@ def _next_run(warehouse: Warehouse) -> str:
         return f"The next run goes on with the first load of {', '.join(loading) or 'all objects'}."
     behind = min(reached, key=lambda name: reached[name].cursor)
     return f"The next run goes on at {datetime_literal(reached[behind].cursor)} ({behind})."
-
-
-def cycle_name(until: datetime) -> str:
-    """The cycle_id of a bound."""
-    return datetime_literal(until)
