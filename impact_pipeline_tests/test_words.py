@@ -100,6 +100,25 @@ def test_what_a_person_asks_back_is_reversed_at_impact_once(flow):
     assert flow.rows("select class from reconciliation.conversion_status") == [("reversed",)]
 
 
+def test_a_reversal_that_was_asked_for_by_mistake_is_taken_back_before_it_leaves(flow):
+    lead = a_qualified_lead(flow)
+    flow.cycle()
+    assert invoke("reverse", lead, "--reason", "a test lead").exit_code == 0
+    decide(flow)
+
+    taken_back = invoke("dismiss", lead, "--reason", "the wrong lead", "--by", "Ada")
+    flow.advance(hours=2)
+    flow.run("submit_conversions")
+    flow.cycle()
+
+    assert taken_back.exit_code == 0, taken_back.output
+    assert flow.rows("select Type, state from outbox.request order by request_id") == [
+        ("Conversion", "settled"),
+        ("Reversal", "withdrawn"),
+    ]
+    assert flow.rows("select State from audit.current_action") == [("PENDING",)]
+
+
 def test_a_key_that_leads_to_several_decisions_lists_them_and_does_nothing(flow):
     deal = flow.a_deal()
     decide(flow)

@@ -45,6 +45,7 @@ def _share(value: object) -> object:
 Share = Annotated[
     str, BeforeValidator(_share), WithJsonSchema({"type": "string", "pattern": r"^\d{1,3}(\.\d{1,2})?%$"})
 ]
+CurrencyCode = Annotated[str, Field(pattern="^[A-Z]{3}$")]
 Money = Annotated[Decimal, Field(gt=0), WithJsonSchema({"type": "number", "exclusiveMinimum": 0})]
 _PIECE: dict[str, Any] = {
     "anyOf": [
@@ -133,8 +134,11 @@ class Guards(_Model):
         gt=0,
         description="Conversions and corrections of one cycle, of all objects; left out: any number.",
     )
-    max_money: Money | None = Field(
-        default=None, description="Money of one cycle, each currency weighed by itself; left out: any amount."
+    max_money: dict[CurrencyCode, Money] | None = Field(
+        default=None,
+        min_length=1,
+        description="Money of one cycle by currency, such as {USD: 500000, EUR: 450000}. Money in another currency is held; "
+        "left out: any amount.",
     )
     mass_change: Share | None = Field(
         default="20%",

@@ -25,6 +25,10 @@ def program_problems(pipeline: Pipeline) -> Iterator[Problem]:
             "it is no time zone.",
             "Use a name such as America/New_York or Europe/Berlin.",
         )
+    common = pipeline.program.default_currency or pipeline.program.currency
+    if pipeline.guards.max_money is not None and common not in pipeline.guards.max_money:
+        problem = f"it has no bound for {common}, so all money in {common} would be held."
+        yield _problem("guards.max_money", ", ".join(pipeline.guards.max_money), problem, f"Add {common}.")
     for key in ("id_sweep", "completeness_check"):
         schedule = getattr(pipeline.capture, key)
         if schedule is not None and (found := cron_problem(schedule)):

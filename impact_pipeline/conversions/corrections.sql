@@ -167,7 +167,7 @@ said as (
                     or w.word = 'accept'
                        and w.subject = md5(concat_ws('|', '', coalesce(told_amount::varchar, ''), '')),
                     false) as is_cleared,
-           case when w.word = 'dismiss' and (w.is_guarded or starts_with(weight, 'hold ')) then 'skip dismissed'
+           case when w.word = 'dismiss' and (w.is_guarded or w.kind = 'requested' or starts_with(weight, 'hold ')) then 'skip dismissed'
                 when w.is_guarded and not is_cleared and starts_with(weight, 'correct ') then 'hold mass_change'
                 else weight end as verdict,
            verdict in ('skip dismissed', 'correct requested')

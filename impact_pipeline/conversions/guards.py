@@ -54,7 +54,14 @@ def hold_back(con: duckdb.DuckDBPyConnection, config: Config, captured: list[str
             "least": LEAST_MASS,
         },
     )
-    _run(con, "guards_hold.sql", max_rows=guards.max_rows, max_money=guards.max_money)
+    bounds = guards.max_money or {}
+    _run(
+        con,
+        "guards_hold.sql",
+        max_rows=guards.max_rows,
+        currencies=list(bounds),
+        bounds=[str(bound) for bound in bounds.values()],
+    )
     held = _count(con, "held_back")
     if held:
         _run(con, "guards_decision.sql", after=after)

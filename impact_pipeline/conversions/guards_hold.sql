@@ -2,7 +2,7 @@
 -- Reads    told, mass
 -- Writes   held_back (temporary)
 -- Grain    one row per pair
--- Binds    $max_rows bigint, $max_money decimal: null for none
+-- Binds    $max_rows bigint: null for none; $currencies, $bounds varchar[]: the most money of each, empty for no bounds
 create or replace temp table held_back as
 with
 event as (
@@ -14,11 +14,15 @@ rows_limit as (
       from event
     having count(*) > $max_rows::bigint),
 money_limit as (
-    select 'max_money: ' || sum(money) || ' ' || coalesce(CurrencyCode, '') || ' in one cycle, more than '
-           || $max_money::decimal(18, 2) as words
+    select 'max_money: ' || sum(money) || ' ' || coalesce(CurrencyCode, '') || ' in one cycle, '
+           || case when any_value(bound) is null then 'and no bound for that currency'
+                   else 'more than ' || any_value(bound) end as words
       from event
+      left join (select unnest($currencies::varchar[]) as CurrencyCode,
+                        unnest($bounds::varchar[])::decimal(18, 2) as bound) using (CurrencyCode)
+     where len($currencies::varchar[]) > 0
      group by CurrencyCode
-    having sum(money) > $max_money::decimal(18, 2)
+    having sum(money) > coalesce(any_value(bound), 0)
      order by CurrencyCode
      limit 1),
 mass_limit as (

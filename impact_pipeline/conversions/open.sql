@@ -18,5 +18,5 @@ select d.*
   join conversions.current_word as w using (change_id, event)
  where d.object = $object
    and list_contains($events, d.event)
-   and d.reason = 'dismissed'
-   and w.word = 'release'
+   and (d.reason = 'dismissed' and w.word = 'release'
+        or d.reason = 'requested' and w.word = 'dismiss')

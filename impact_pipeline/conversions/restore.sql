@@ -1,5 +1,5 @@
 -- What     takes a reversal back that nobody sent yet, because the event was entered again
--- Reads    answer, standing, conversions.word
+-- Reads    answer, standing, conversions.word, current_word
 -- Writes   conversions.wanted
 -- Grain    one row per event
 -- Binds    $now timestamptz
@@ -13,4 +13,9 @@ update conversions.wanted as w
    and a.decision = 'skip'
    and a.reason = 'already_reported'
    -- What a person asked for, an edit of the record does not take back.
-   and w.event_id not in (select event_id from conversions.word where word = 'reverse')
+   and w.event_id not in (
+    select event_id
+      from conversions.word as r
+     where word = 'reverse'
+       and not exists (select 1 from conversions.current_word as w
+                        where w.change_id = r.change_id and w.event = r.event and w.word = 'dismiss'))

@@ -127,6 +127,8 @@ def say(
         raise WordRefused(_unclear(word, key, fitting) if fitting else _impossible(word, key, subjects))
     (subject,) = fitting
     change_id = subject.change_id
+    if word is Word.DISMISS and subject.reason == "requested":
+        con.execute(sql_file(__file__, "words_take_back.sql"), {"event_id": subject.event_id, "now": now})
     if word is Word.REVERSE:
         change_id = _request(con, subject, now)
     con.execute(
@@ -191,6 +193,8 @@ def _why_not_release(of: Subject) -> str | None:
 
 
 def _why_not_dismiss(of: Subject) -> str | None:
+    if of.reason == "requested":
+        return "its reversal has left" if of.is_intended else None
     if of.word == Word.DISMISS:
         return "it is dismissed already"
     if of.is_intended and of.carries:

@@ -8,6 +8,16 @@ subject as (
       from conversions.current_decision
      where (Id = $key or length($key) = 15 and left(Id, 15) = $key or OrderId = $key or event_id = $key)
        and (carries and decision in ('send', 'hold') or decision = 'hold' or reason = 'dismissed')),
+-- Reversals that a person asked for, decided or not; once dismissed, they stand among the decisions.
+asked as (
+    select r.change_id, r.event, r.event_id,
+           r.event_id in (select event_id from outbox.request
+                           where Type = 'Reversal'
+                             and (state not in ('ready', 'withdrawn') or intended_at is not null)) as is_intended
+      from conversions.word as r
+     where word = 'reverse'
+       and not exists (select 1 from conversions.current_word as w
+                        where w.change_id = r.change_id and w.event = r.event and w.word = 'dismiss')),
 request as (
     select event_id, state, outcome, ActionTrackerId, OrderId,
            state not in ('ready', 'withdrawn') or intended_at is not null as is_intended
@@ -25,11 +35,16 @@ select s.change_id, s.event, s.event_id, s.object, s.Id, s.OrderId, s.decision, 
        s.carries, w.word, r.state, r.outcome,
        coalesce(r.is_intended, false) as is_intended,
        coalesce(v.state = 'reversed', false)
-           or s.event_id in (select event_id from conversions.word where word = 'reverse') as is_reversed,
+           or s.event_id in (select event_id from asked) as is_reversed,
        l.event_id is not null as is_locked
   from subject as s
   left join conversions.current_word as w on w.change_id = s.change_id and w.event = s.event
   left join request as r on r.event_id = s.event_id
   left join conversions.wanted as v on v.event_id = s.event_id
   left join locked as l on l.event_id = s.event_id
- order by s.event_at, s.change_id, s.event
+union all
+select a.change_id, a.event, a.event_id, s.object, s.Id, s.OrderId, 'correct', 'requested', s.amount, s.CurrencyCode,
+       false, null, null, null, a.is_intended, true, false
+  from asked as a
+  join subject as s on s.event_id = a.event_id and s.carries
+ order by change_id, event

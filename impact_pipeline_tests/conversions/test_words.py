@@ -105,6 +105,15 @@ def test_only_what_stands_at_impact_com_is_reversed(given: dict[str, object], wh
     assert why in str(why_not(Word.REVERSE, a_decision("send", "field_changed", **{**sent, **given})))
 
 
+def test_a_reversal_that_has_not_left_is_dismissed_and_nothing_else() -> None:
+    asked = {"carries": False, "is_reversed": True}
+
+    assert why_not(Word.DISMISS, a_decision("correct", "requested", **asked)) is None
+    assert "has left" in str(why_not(Word.DISMISS, a_decision("correct", "requested", is_intended=True, **asked)))
+    for word in (Word.HOLD, Word.RELEASE, Word.REVERSE):
+        assert why_not(word, a_decision("correct", "requested", **asked)) is not None
+
+
 def test_a_held_correction_is_released_or_dismissed_and_not_held() -> None:
     """Its conversion has left; the correction has not."""
     correction = a_decision(reason="mass_change", carries=False, is_intended=True, state="settled")
