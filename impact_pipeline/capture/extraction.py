@@ -118,7 +118,7 @@ class Extraction:
             left = self._left_window(plan, reached)
             if left is not None:
                 readings.append(left)
-                reached = replace(reached, cursor=left.until, read_until=left.until)
+                reached = replace(reached, cursor=left.until, read_until=left.until, open_since=left.open_since)
         if reached.cursor < self.until or not readings:
             window = reached.window(self.until, self.writer.run.options.overlap)
             readings.append(self._window(plan, window, reached.named_after(window), open_since))
@@ -148,8 +148,8 @@ class Extraction:
         window = Window(after=datetime.fromisoformat(job.after), until=datetime.fromisoformat(job.before))
         if not (window.after is not None and window.after <= reached.cursor < window.until < self.until):
             return None
-        # What was open when the job ran, nobody knows any more; it began after what had been read before.
-        return self._window(plan, window, reached.named_after(window), reached.open_since)
+        open_since = None if job.open_since is None else datetime.fromisoformat(job.open_since)
+        return self._window(plan, window, reached.named_after(window), open_since)
 
     def _first_load(self, plan: ObjectPlan, reached: Progress) -> Reading:
         """
@@ -178,6 +178,7 @@ class Extraction:
         after: datetime | None = None,
         before: datetime | None = None,
         conditions: Sequence[str] = (),
+        open_since: datetime | None = None,
         **about: object,
     ) -> Reading:
         only = self.filters.get(plan.name)
@@ -187,10 +188,19 @@ class Extraction:
             conditions=(*conditions, *(() if only is None else (f"({only})",))),
             after=after,
             before=before,
+            open_since=open_since,
             label="" if purpose == "window" else f"-{purpose}",
         )
         pieces = partial(self.writer.run.reader.pieces, question)
-        return Reading(plan=plan, purpose=purpose, after=after, until=until, pieces=pieces, **about)  # type: ignore[arg-type]
+        return Reading(
+            plan=plan,
+            purpose=purpose,
+            after=after,
+            until=until,
+            pieces=pieces,
+            open_since=open_since,
+            **about,  # type: ignore[arg-type]
+        )
 
     def _by_id(self, plan: ObjectPlan, purpose: str, ids: Sequence[str], *, by: str = "Id") -> Reading:
         def pieces() -> Generator[Piece]:

@@ -6,6 +6,7 @@ type that describe names is an error, never a null.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,6 +14,7 @@ import duckdb
 
 from impact_pipeline.capture.fields import Field
 from impact_pipeline.capture.objects import ObjectPlan
+from impact_pipeline.capture.salesforce.errors import IncompletePage, UnreadableValue
 from impact_pipeline.capture.staging import StagedRows
 from impact_pipeline.capture.tables import column_types, growing_sets, past_table, table, typed_columns
 from impact_pipeline.warehouse.sql import quote_identifier, quote_literal, sql_file
@@ -21,6 +23,9 @@ from impact_pipeline.warehouse.sql import quote_identifier, quote_literal, sql_f
 # bytes where it is escaped. Unbounded, the reader's buffers would be many times as long as the longest row.
 LONGEST_ROW_BYTES = 16 * 1024 * 1024
 _BUFFER_BYTES = 2 * LONGEST_ROW_BYTES
+_CUT_OFF = (
+    "A page was cut off on its way, perhaps by a proxy. Nothing of it was committed; run again, and it is read again."
+)
 # Ids of 15 characters get the three that make them safe where case is lost (Salesforce's object reference, Id).
 _ID_MACRO = """
 create or replace temp macro salesforce_id(id) as
@@ -33,10 +38,6 @@ case when length(id) = 15
               1)), '')
      else id end
 """
-
-
-class UnreadableValue(ValueError):
-    """A value that is not of the type that describe names."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +64,7 @@ def load_rows(
 
     Raises:
         UnreadableValue: some value doesn't fit its field's type; names object, field and how many rows.
+        IncompletePage: fewer rows can be read than were sent.
     """
     if not any(rows.row_count for rows in staged):
         return 0
@@ -72,11 +74,12 @@ def load_rows(
     try:
         made = _append(con, plan, staged, context, columns) if context.is_first_load else None
         return _merge(con, plan, staged, context, types, columns) if made is None else made
-    except (duckdb.ConversionException, duckdb.InvalidInputException, duckdb.OutOfRangeException):
+    except (duckdb.ConversionException, duckdb.InvalidInputException, duckdb.OutOfRangeException) as error:
         # The transaction is lost anyhow, and inside it nothing more could be asked.
         con.rollback()
-        _name_misfits(con, staged, plan, columns)
-        raise
+        with suppress(duckdb.InvalidInputException):
+            _name_misfits(con, staged, plan, columns)
+        raise IncompletePage(f"{plan.name}: {_CUT_OFF}") from error
 
 
 def _append(
@@ -269,7 +272,7 @@ def _reader(rows: StagedRows) -> str:
 def _refuse_incomplete(plan: ObjectPlan, staged: Sequence[StagedRows], read: int) -> None:
     expected = sum(rows.row_count for rows in staged)
     if read != expected:
-        raise ValueError(f"{plan.name}: {expected} rows came, but {read} could be read. Nothing of them was committed.")
+        raise IncompletePage(f"{plan.name}: {expected} rows were announced, but {read} came. {_CUT_OFF}")
 
 
 def _name_misfits(

@@ -54,6 +54,7 @@ class Question:
         before: upper bound, excluded; None: none.
         until: what is stamped later than this may show up anywhere; no piece reaches beyond it.
         label: tells bulk jobs of one object apart.
+        open_since: since when transactions may have been open, for who finds the job that a run has left.
         way: rest or bulk, where only one of them is left; None: by size.
     """
 
@@ -64,6 +65,7 @@ class Question:
     conditions: tuple[str, ...] = ()
     after: datetime | None = None
     before: datetime | None = None
+    open_since: datetime | None = None
 
     @property
     def all_conditions(self) -> list[str]:
@@ -231,14 +233,14 @@ class Reader:
 
     def _by_bulk(self, question: Question) -> Generator[Piece]:
         plan = question.plan
-        bounds = (question.after, question.before)
-        after, before = (None if moment is None else datetime_literal(moment) for moment in bounds)
+        moments = (question.after, question.before, question.open_since)
+        after, before, open_since = (None if moment is None else datetime_literal(moment) for moment in moments)
         left = read_note(self._note(plan.name + question.label))
         query = BulkQuery(
             client=self.client,
             soql=question.soql(ordered=False),
             columns=plan.field_names,
-            window=(after, before),
+            window=(after, before, open_since),
             note=self._note(plan.name + question.label),
             fetched=None if left is None else self.fetched.get(left.job_id),
             page_rows=min(PAGE_ROWS, VALUES_PER_PAGE // len(plan.fields)),

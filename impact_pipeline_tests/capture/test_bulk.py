@@ -10,6 +10,8 @@ import pytest
 from impact_pipeline.capture.progress import CapturedObject
 from impact_pipeline.capture.run import CaptureOptions
 from impact_pipeline.capture.salesforce.bulk import BulkQuery, Fetched
+from impact_pipeline.capture.salesforce.errors import IncompletePage, SalesforceError
+from impact_pipeline.capture.windows import OVERLAP, upper_bound
 from impact_pipeline_tests.capture.world import World
 
 BULK = CaptureOptions(bulk_from_rows=1, poll_seconds=0.01)
@@ -122,7 +124,7 @@ def test_a_job_that_a_killed_run_left_is_found_again_and_read_on_where_that_ende
         client=salesforce.client(),
         soql="SELECT Id,Name FROM Opportunity",
         columns=("Id", "Name"),
-        window=(None, None),
+        window=(None, None, None),
         note=tmp_path / "note.json",
         poll_seconds=0.01,
     )
@@ -149,3 +151,87 @@ def test_a_job_is_deleted_once_its_result_is_committed(salesforce: World) -> Non
         salesforce.capture(WANTED, options=BULK, on_captured=stop)
 
     assert salesforce.site.jobs == {}
+
+
+def test_a_page_that_was_cut_off_without_a_word_commits_nothing_and_is_read_again(salesforce: World) -> None:
+    """Its rows are counted against Sforce-NumberOfRecords, whatever Content-Length says."""
+    stock(salesforce)
+    salesforce.faults.add("truncated_body", match="^bulk_results", count=1, quiet=True)
+    with pytest.raises(IncompletePage, match="cut off"):
+        salesforce.capture(WANTED, options=BULK)
+    assert salesforce.value('select count(*) from raw."Opportunity"') == 0
+
+    salesforce.capture(WANTED, options=BULK)
+
+    assert salesforce.value('select count(*) from raw."Opportunity"') == len(TEXTS) + 1
+    assert salesforce.requests["bulk_create"] == 2, (
+        "the job of the first load, found again, and that of the next window"
+    )
+    assert salesforce.site.jobs == {}
+
+
+def test_a_page_that_lacks_its_last_rows_is_counted(salesforce: World) -> None:
+    for number in range(4):
+        salesforce.an_opportunity(Name=f"{number}", Description="x" * 1_000 * number)
+    salesforce.faults.add("truncated_body", match="^bulk_results", count=1, quiet=True, keep=0.999)
+
+    with pytest.raises(IncompletePage):
+        salesforce.capture(WANTED, options=BULK)
+
+
+def test_the_job_of_an_increment_that_was_killed_is_finished_before_the_next_window(salesforce: World) -> None:
+    salesforce.capture(WANTED)
+    salesforce.advance(hours=1)
+    stock(salesforce)
+    salesforce.faults.add("short_pages", match="^bulk_results", rows=5)
+    salesforce.faults.add("server_error", match="^bulk_results .*locator", count=1)
+    with pytest.raises(SalesforceError, match="503"):
+        salesforce.capture(WANTED, options=BULK, client=salesforce.client(attempts=1))
+    broken = upper_bound(salesforce.clock.now())
+    assert salesforce.value('select count(*) from raw."Opportunity"') == 5
+    salesforce.advance(hours=1)
+    salesforce.an_opportunity(Name="later")
+
+    report = salesforce.capture(WANTED, options=BULK)
+
+    left = [row for row in report.captured if row.window_until == broken]
+    assert [row.rows_read for row in left] == [5, 3], "the page that was committed is not fetched again"
+    assert left[-1].cursor == broken
+    assert [(row.window_after, row.rows_read) for row in report.captured if row.window_until > broken] == [
+        (broken - OVERLAP, 5),
+        (broken - OVERLAP, 5),
+        (broken - OVERLAP, 4),
+    ]
+    assert salesforce.value('select count(*) from raw."Opportunity"') == len(TEXTS) + 2
+    assert salesforce.site.jobs == {}
+
+
+@pytest.mark.parametrize("fault", ["reordered_rows", "repeated_rows"])
+@pytest.mark.parametrize("is_bulk", [True, False])
+def test_pages_that_are_on_their_way_together_may_come_in_disorder(
+    salesforce: World, fault: str, is_bulk: bool
+) -> None:
+    """Each record is there once, with its newest values, and the cursor is true."""
+    stock(salesforce)
+    salesforce.faults.add("short_pages", match="^(query|bulk_results)", rows=3)
+    salesforce.faults.add(fault, match="^(query_more|bulk_results)")
+
+    report = salesforce.capture(WANTED, options=BULK if is_bulk else CaptureOptions(rows_per_piece=4))
+
+    assert salesforce.query('select count(*), count(distinct "Id") from raw."Opportunity_version"') == [
+        (len(TEXTS) + 1, len(TEXTS) + 1)
+    ]
+    assert salesforce.value("select max(cursor) from audit.extraction") == report.until
+
+
+def test_a_first_load_takes_a_record_that_came_twice_once(salesforce: World) -> None:
+    """Rows are appended unseen, so it is looked afterwards whether each of them is the only one of its record."""
+    stock(salesforce)
+    salesforce.faults.add("short_pages", match="^query", rows=5)
+    salesforce.faults.add("repeated_rows", match="^query_more", repeat=2)
+
+    salesforce.capture(WANTED)
+
+    assert salesforce.query('select count(*), count(distinct "Id") from raw."Opportunity_version"') == [
+        (len(TEXTS) + 1, len(TEXTS) + 1)
+    ]

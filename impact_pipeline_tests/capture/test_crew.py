@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import pytest
 
 from impact_pipeline.capture.crew import Crew
-from impact_pipeline.capture.load import UnreadableValue
 from impact_pipeline.capture.run import CaptureOptions
-from impact_pipeline.capture.salesforce.errors import Busy, NoPermission
+from impact_pipeline.capture.salesforce.errors import Busy, NoPermission, UnreadableValue
 from impact_pipeline.capture.salesforce.slots import MOST, Slots
 from impact_pipeline_tests.capture.world import World
 

@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 
-from impact_pipeline.capture.load import UnreadableValue
 from impact_pipeline.capture.progress import CapturedObject
 from impact_pipeline.capture.run import CaptureOptions
-from impact_pipeline.capture.salesforce.errors import QuotaReached, UnknownObject
+from impact_pipeline.capture.salesforce.errors import QuotaReached, UnknownObject, UnreadableValue
 from impact_pipeline.simulator.salesforce import parse_field
 from impact_pipeline_tests.capture.world import START, WANTED, WITH_LINES, World
 

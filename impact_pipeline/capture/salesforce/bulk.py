@@ -73,13 +73,20 @@ class Fetched:
 
 @dataclass(frozen=True, kw_only=True)
 class BulkNote:
-    """A job that a run has begun, and what it asked; `after` and `before` bound its window, in SOQL's form."""
+    """
+    A job that a run has begun, and what it asked.
+
+    Args:
+        after, before: bounds of its window, in SOQL's form.
+        open_since: since when transactions may have been open then, in the same form.
+    """
 
     job_id: str
     soql: str
     api_version: str
     after: str | None
     before: str | None
+    open_since: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +96,7 @@ class BulkQuery:
 
     Args:
         columns: the selected fields, in order.
-        window: the bounds that the query sets, in SOQL's form, for the note.
+        window: the bounds that the query sets, in SOQL's form, for the note; and its open_since.
         note: file that remembers the job until its result is committed.
         fetched: how far an earlier run came with the job of the note.
         page_rows: rows of a page, at most.
@@ -99,7 +106,7 @@ class BulkQuery:
     client: SalesforceClient
     soql: str
     columns: tuple[str, ...]
-    window: tuple[str | None, str | None]
+    window: tuple[str | None, str | None, str | None]
     note: Path
     fetched: Fetched | None = None
     page_rows: int = PAGE_ROWS
@@ -146,13 +153,14 @@ class BulkQuery:
             self.discard(left.job_id)
         form = {"contentType": "CSV", "columnDelimiter": "COMMA", "lineEnding": "LF"}
         answer = self._request("POST", "", body={"operation": "queryAll", "query": self.soql, **form})
-        after, before = self.window
+        after, before, open_since = self.window
         note = BulkNote(
             job_id=str(answer["id"]),
             soql=self.soql,
             api_version=self.client.api_version,
             after=after,
             before=before,
+            open_since=open_since,
         )
         self.note.touch(mode=0o600)
         self.note.write_text(json.dumps(asdict(note)))
@@ -195,7 +203,7 @@ class BulkQuery:
                     page = _Download(self.client, path, folder / f"{job_id}-{number}.csv")
                     page.start(pool)
                     coming.append(page)
-                    locator = page.header().locator
+                    locator = page.next_locator()
                     number += 1
                 page = coming.popleft()
                 page.wait()
@@ -247,7 +255,9 @@ def forget_jobs(client: SalesforceClient, notes: Iterable[Path]) -> None:
         if left is None:
             note.unlink(missing_ok=True)
         else:
-            BulkQuery(client=client, soql=left.soql, columns=(), window=(None, None), note=note).discard(left.job_id)
+            BulkQuery(client=client, soql=left.soql, columns=(), window=(None, None, None), note=note).discard(
+                left.job_id
+            )
 
 
 def read_note(note: Path) -> BulkNote | None:
@@ -280,6 +290,10 @@ class _Download:
     def header(self) -> _PageHeader:
         """Waits for the headers; raises what went wrong."""
         return self._header.result()
+
+    def next_locator(self) -> str:
+        """Where the next page is; `END` also where this one failed, which is raised once its turn has come."""
+        return END if self._header.exception() else self._header.result().locator
 
     def wait(self) -> None:
         """Waits for the file; raises what went wrong."""

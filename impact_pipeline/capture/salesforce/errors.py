@@ -19,6 +19,8 @@ SalesforceError
 ├── DeleteLogTooShort    getDeleted no longer reaches back as far as asked
 ├── BulkRefused          the object or the org can't do bulk queries; REST can
 ├── BulkFailed           a bulk job failed, was aborted, or its pages don't add up
+├── IncompletePage       fewer rows could be read than Salesforce said it sent: the next run reads the page again
+├── UnreadableValue      a value is not of the type that describe names
 └── UnexpectedAnswer     anything else; a defect of ours or a change of theirs
 
 No message holds a token, a secret, a query or a record.
@@ -106,6 +108,14 @@ class BulkRefused(SalesforceError):
 
 class BulkFailed(SalesforceError):
     """The job's result can't be used."""
+
+
+class IncompletePage(SalesforceError):
+    """Part of what was sent is missing."""
+
+
+class UnreadableValue(SalesforceError):
+    """A value that is not of the type that describe names."""
 
 
 class UnexpectedAnswer(SalesforceError):
