@@ -137,8 +137,8 @@ class Guards(_Model):
     max_money: dict[CurrencyCode, Money] | None = Field(
         default=None,
         min_length=1,
-        description="Money of one cycle by currency, such as {USD: 500000, EUR: 450000}. Money in another currency is held; "
-        "left out: any amount.",
+        description="Money of one cycle by currency, such as {USD: 500000, EUR: 450000}. "
+        "Money in another currency is held; left out: any amount.",
     )
     mass_change: Share | None = Field(
         default="20%",
