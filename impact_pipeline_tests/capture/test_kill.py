@@ -66,7 +66,7 @@ def assert_whole(salesforce: World, *, lost_jobs: int = 0) -> None:
         ("after_commit", 5, REST),
         ("job_asked", 1, BULK),
         ("page_arrived", 4, BULK),
-        ("after_commit", 6, BULK),
+        ("after_commit", 4, BULK),
     ],
 )
 def test_a_cycle_that_was_killed_is_finished_by_the_next(
