@@ -105,8 +105,8 @@ weighed as (
            len(list_filter(n.items, lambda x: x.ItemQuantity = '0'
                                               or starts_with(x.ItemQuantity, '-') or starts_with(x.ItemSubTotal, '-'))) = 0
                as is_sound,
-           list_filter(p.items, lambda y: not list_contains(list_transform(n.items, lambda x: x.ItemSku), y.ItemSku)
-                                          and y.ItemQuantity <> '0') as gone
+           -- One that went before stays gone: whether impact.com was told of it is not known here.
+           list_filter(p.items, lambda y: not list_contains(list_transform(n.items, lambda x: x.ItemSku), y.ItemSku)) as gone
       from asking as q
       join carried as c using (change_id, event)
       left join reported as p using (change_id, event)

@@ -1,7 +1,8 @@
 -- What     says of each ready request whether it may go now, and if not, what it waits for
--- Reads    outbox.request, conversions.current_word
+-- Reads    outbox.request, conversions.conversion, current_word
 -- Writes   due (temporary)
--- Grain    one row per ready request that no person holds; wait null: it may go. place: order of sending
+-- Grain    one row per ready request that no person holds and whose body is not about to change; wait null: it may go;
+--          place: order of sending
 -- Binds    $event_types json, $now timestamptz, $parent_gap interval, $parent_wait interval
 create or replace temp table due as
 with
@@ -14,7 +15,14 @@ ready as (
       left join event_type as t on t.code = r.EventTypeCode
      where r.state = 'ready'
        and not (r.Type = 'Conversion'
-                and r.event_id in (select event_id from conversions.current_word where word in ('hold', 'dismiss')))),
+                and r.event_id in (select event_id from conversions.current_word where word in ('hold', 'dismiss')))
+       -- Mapped anew, and not queued anew yet: what would leave is not what conversions.* says, and nobody would know.
+       and not exists (
+               select 1
+                 from conversions.conversion as c
+                where r.Type = 'Conversion' and r.intended_at is null and c.event_id = r.event_id
+                  and c.OrderId = r.OrderId and c.EventTypeCode = r.EventTypeCode
+                  and c.content_md5 is distinct from r.content_md5)),
 conversion as (
     select CampaignId, EventTypeCode, CustomerId, request_id, state, outcome, settled_at
       from outbox.request

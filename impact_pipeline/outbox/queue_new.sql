@@ -5,11 +5,11 @@
 -- Binds    $run_id varchar, $now timestamptz
 insert into outbox.request
        (Type, event_id, object, Id, event, CampaignId, ActionTrackerId, EventTypeCode, OrderId, CustomerId,
-        has_click_id, EventDate, event_at, CurrencyCode, amount, item_count, payload, payload_sha256, config_hash,
-        state, due_at, run_id, created_at)
+        has_click_id, EventDate, event_at, CurrencyCode, amount, item_count, payload, payload_sha256, content_md5,
+        config_hash, state, due_at, run_id, created_at)
 select 'Conversion', c.event_id, c.object, c.Id, c.event, c.CampaignId, c.ActionTrackerId, c.EventTypeCode, c.OrderId,
        c.CustomerId, c.ClickId is not null, c.EventDate, c.event_at, c.CurrencyCode, c.amount, c.item_count,
-       b.payload, b.payload_sha256, c.config_hash,
+       b.payload, b.payload_sha256, c.content_md5, c.config_hash,
        'ready', $now, $run_id, $now
   from body as b
   join conversions.conversion as c using (event_id)

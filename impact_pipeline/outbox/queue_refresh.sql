@@ -5,6 +5,7 @@
 update outbox.request as r
    set payload = b.payload,
        payload_sha256 = b.payload_sha256,
+       content_md5 = c.content_md5,
        ActionTrackerId = c.ActionTrackerId,
        EventTypeCode = c.EventTypeCode,
        OrderId = c.OrderId,
@@ -29,4 +30,4 @@ update outbox.request as r
               and (o.CampaignId, o.ActionTrackerId, o.OrderId) = (c.CampaignId, c.ActionTrackerId, c.OrderId)
               and o.request_id <> r.request_id
               and o.state <> 'withdrawn')
-   and r.payload_sha256 is distinct from b.payload_sha256
+   and (r.payload_sha256 is distinct from b.payload_sha256 or r.content_md5 is distinct from c.content_md5)

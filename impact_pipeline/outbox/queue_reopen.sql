@@ -1,17 +1,18 @@
--- What     lists the return of withdrawn conversions that are wanted again
+-- What     lists the return of conversions that are wanted again: withdrawn ones, and those of which reading has proven
+--          that they did not arrive, at a time when they were not wanted
 -- Reads    outbox.request, sendable
 -- Writes   move
 -- Grain    one row per request
 -- Binds    $now timestamptz
 insert into move by name
 select r.request_id,
-       'withdrawn' as from_state,
+       r.state as from_state,
        'ready' as to_state,
        'wanted_again' as reason,
        $now as due_at
   from outbox.request as r
   join sendable as s using (request_id)
- where r.state = 'withdrawn'
+ where (r.state = 'withdrawn' or (r.outcome = 'no_trace' and s.is_wanted))
    and not exists (
            select 1
              from outbox.request as o

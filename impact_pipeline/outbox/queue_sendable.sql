@@ -1,4 +1,5 @@
--- What     the events that are to be reported as things stand, and whether their body is frozen by an intent
+-- What     the events that are to be reported as things stand, and whether their body is frozen by an intent;
+--          is_wanted false: taken back since it left, which is a correction's business
 -- Reads    conversions.conversion, current_decision, wanted; changes.change; outbox.request
 -- Writes   sendable (temporary)
 -- Grain    one row per event
@@ -21,7 +22,8 @@ taken_back as (
 select d.event_id,
        r.request_id,
        r.state,
-       r.intended_at is not null as is_frozen
+       r.intended_at is not null as is_frozen,
+       b.event_id is null as is_wanted
   from conversions.current_decision as d
   join conversions.conversion as c using (event_id)
   left join taken_back as b on b.event_id = d.event_id

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from impact_pipeline.outbox.queue import body_sql
-from impact_pipeline_tests.outbox.conftest import SALE, Outbox, add_conversion, decide, want
+from impact_pipeline_tests.outbox.conftest import DEAL, SALE, Outbox, There, add_conversion, decide, want
 
 
 def test_a_conversion_is_queued_once(outbox: Outbox) -> None:
@@ -150,3 +150,18 @@ def test_a_conversion_that_is_taken_back_before_it_left_is_withdrawn_and_nothing
     assert outbox.submit().sent == 0
     assert outbox.states() == {"Lead_1": "withdrawn"}
     assert outbox.rows("select count(*) from outbox.request") == [(1,)]
+
+
+def test_what_is_mapped_anew_waits_until_it_is_queued_anew(outbox: Outbox, impact: There) -> None:
+    """Else the old body would leave between the two, and everybody would believe that the new one had been told."""
+    outbox.wants("Deal_1", code=DEAL, amount="100.00")
+    outbox.enqueue()
+    outbox.wants("Deal_1", code=DEAL, amount="250.00")
+    with outbox.warehouse.transaction() as con:
+        con.execute("update conversions.conversion set content_md5 = 'of the new content'")
+
+    assert outbox.submit().sent == 0
+    outbox.enqueue()
+    assert outbox.submit().sent == 1
+
+    assert "OrderSubTotalPostDiscount=250.00" in impact.received[0]

@@ -403,6 +403,27 @@ def test_what_is_deleted_while_in_doubt_and_did_not_arrive_ends_without_trace(ou
     assert outbox.submit().sent == 0
 
 
+def test_what_ended_without_trace_because_it_was_taken_back_goes_when_it_is_wanted_again(
+    outbox: Outbox, impact: There
+) -> None:
+    """Case E4 after a lost request: nothing is at impact.com that could have been reported already."""
+    impact.fault("timeout", method="POST")
+    event_id = one_lead(outbox)
+    outbox.submit()
+    with outbox.warehouse.transaction() as con:
+        want(con, event_id, outbox.clock.now(), state="reversed", code="ORDER_ERROR")
+    outbox.passes(minutes=11)
+    outbox.confirm()
+
+    with outbox.warehouse.transaction() as con:
+        want(con, event_id, outbox.clock.now(), state="live")
+    assert outbox.enqueue().reopened == 1
+    outbox.submit()
+
+    assert outbox.states() == {"Lead_1": "accepted"}
+    assert len(set(impact.received) - {""}) == 1, "the identical body"
+
+
 def test_a_row_that_is_lost_again_and_again_rests_longer_each_time(outbox: Outbox, impact: There) -> None:
     impact.fault("timeout", method="POST", count=3)
     one_lead(outbox)

@@ -468,6 +468,7 @@ create table outbox.request (
     item_count      integer not null,
     payload         varchar,
     payload_sha256  varchar,
+    content_md5     varchar,
     config_hash     varchar not null,
     state           varchar not null,
     outcome         varchar,
@@ -506,6 +507,7 @@ comment on column outbox.request.amount is 'Money in it.';
 comment on column outbox.request.item_count is 'Number of items in it.';
 comment on column outbox.request.payload is 'private: the exact body; frozen at the first intent.';
 comment on column outbox.request.payload_sha256 is 'SHA-256 of the body, hex.';
+comment on column outbox.request.content_md5 is 'Of a Conversion: the digest in conversions.conversion from which the payload was made.';
 comment on column outbox.request.config_hash is 'The configuration that mapped it.';
 comment on column outbox.request.state is 'ready, intended, accepted, settled, in_doubt, refused or withdrawn.';
 comment on column outbox.request.outcome is 'Of settled ones: credited, not_credited, already_there, rejected, no_trace or end_unknown.';
