@@ -1,0 +1,17 @@
+"""
+The proof that nothing is lost and nothing is sent twice, whatever goes wrong.
+
+    python -m impact_pipeline_tests.proof --episodes 200 --seed 1
+
+    business    what happens at the brand: the truth of an episode
+    feeder      writes conversions.* for it, in the place of capture, changes and decisions
+    world       the outbox and reconciliation as they are, and impact.com in this process
+    stage       runs side by side, each moved from boundary to boundary by the seed
+    hands       the file, the network, the clocks and the pool that a run touches
+    faults      what the network and impact.com do wrong
+    oracle      what impact.com should show in the end, told from the rules alone
+    checks      the invariants, asked of the warehouse and of the oracle
+    episode     one seed, one episode, one verdict
+    episodes    many of them, in several processes
+    bugs        faults planted into a copy of the pipeline, each of which the episodes must find
+"""

@@ -1,0 +1,212 @@
+"""
+What happens at the brand: customers that qualify, negotiate and buy, and everything that later becomes of a deal.
+
+The truth of an episode before any pipeline: who must be reported, and with which values. Knows neither tables nor
+impact.com.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from random import Random
+
+
+class Kind(StrEnum):
+    """What can be reported of a customer, in the order of the funnel."""
+
+    LEAD = "Lead_Qualified"
+    DEAL = "Opportunity_Negotiation"
+    SALE = "Opportunity_Closed Won"
+
+
+PARENTS = {Kind.LEAD: (), Kind.DEAL: (Kind.LEAD,), Kind.SALE: (Kind.LEAD, Kind.DEAL)}
+SKUS = ("PLAN-PRO", "SEAT & DESK", "ONBOARD")
+
+
+class Poison(StrEnum):
+    """What is wrong with a record so that impact.com does not want it."""
+
+    NONE = ""
+    # Refused at the door: no ISO 4217 code.
+    DOOR = "door"
+    # Taken and rejected later: an event in the future.
+    LATER = "later"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    sku: str
+    quantity: int
+    total: Decimal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Values:
+    """The money that a conversion of the subject tells: lines for a sale, an amount for a deal, nothing for a lead."""
+
+    amount: Decimal | None = None
+    lines: tuple[Line, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Moment:
+    """How the subject stood from `at` on. `is_there`: it is to be shown at impact.com."""
+
+    at: datetime
+    is_there: bool
+    values: Values
+
+
+@dataclass(kw_only=True)
+class Subject:
+    """
+    One record that is reported once for each time it is won.
+
+    Attributes:
+        is_won, is_deleted: as Salesforce has it now; is_held: its mapping lacks something, and never had it.
+        history: the moments so far, the newest last.
+    """
+
+    number: int
+    kind: Kind
+    customer: str
+    click_id: str | None
+    happened_at: datetime
+    poison: Poison
+    values: Values
+    is_won: bool = True
+    is_deleted: bool = False
+    is_held: bool = False
+    history: list[Moment] = field(default_factory=list)
+
+    @property
+    def record_id(self) -> str:
+        return f"{'00Q' if self.kind is Kind.LEAD else '006'}{self.number:012d}AAA"
+
+    @property
+    def order_id(self) -> str:
+        return f"{self.kind}_{self.record_id}"
+
+    @property
+    def is_there(self) -> bool:
+        return self.is_won and not self.is_deleted and not self.is_held
+
+    def note(self, at: datetime) -> None:
+        self.history.append(Moment(at=at, is_there=self.is_there, values=self.values))
+
+
+class Business:
+    """The customers and their records; each call of `happen` is one thing that happens to one of them."""
+
+    def __init__(self, random: Random, *, customers: int) -> None:
+        self._random = random
+        self.subjects: list[Subject] = []
+        # Some customers came without a click of a partner; what is reported of them is credited through parents only.
+        self._customers = [
+            (f"customer-{n:04d}", f"click-{n}" if random.random() < 0.75 else None) for n in range(customers)
+        ]
+
+    def happen(self, now: datetime) -> str:
+        """One thing, in words."""
+        draw = self._random.random()
+        if draw < 0.45 or not self.subjects:
+            return self._appear(now)
+        subject = self._random.choice(self.subjects)
+        choices = [
+            act for act in (self._amend, self._lose, self._win_back, self._delete, self._mend) if act(subject, False)
+        ]
+        if not choices:
+            return self._appear(now)
+        said = self._random.choice(choices)(subject, True)
+        subject.note(now)
+        return f"{subject.order_id}: {said}"
+
+    def mend(self, now: datetime) -> None:
+        """Whatever is held is mended."""
+        for subject in self.subjects:
+            if subject.is_held:
+                subject.is_held = False
+                subject.note(now)
+
+    def _appear(self, now: datetime) -> str:
+        customer, click_id = self._random.choice(self._customers)
+        kind = self._random.choice(list(Kind))
+        poison = self._random.choice([Poison.DOOR, Poison.LATER]) if self._random.random() < 0.06 else Poison.NONE
+        subject = Subject(
+            number=len(self.subjects) + 1,
+            kind=kind,
+            customer=customer,
+            click_id=click_id,
+            happened_at=now,
+            poison=poison,
+            values=self._values(kind),
+            is_held=self._random.random() < 0.1,
+        )
+        self.subjects.append(subject)
+        subject.note(now)
+        marks = [f"poisoned ({poison})"] * bool(poison) + ["held"] * subject.is_held
+        return ", ".join([f"{subject.order_id}: appears for {customer}", *marks])
+
+    def _values(self, kind: Kind) -> Values:
+        if kind is Kind.LEAD:
+            return Values()
+        if kind is Kind.DEAL:
+            return Values(amount=self._money())
+        skus = self._random.sample(SKUS, self._random.randint(1, 3))
+        lines = tuple(Line(sku=sku, quantity=self._random.randint(1, 5), total=self._money()) for sku in sorted(skus))
+        return Values(amount=sum((line.total for line in lines), Decimal(0)), lines=lines)
+
+    def _money(self) -> Decimal:
+        return Decimal(self._random.randint(100, 999_999)) / 100
+
+    def _amend(self, subject: Subject, act: bool) -> str:
+        if subject.kind is Kind.LEAD or not subject.is_there:
+            return ""
+        if not act:
+            return "can"
+        if subject.kind is Kind.DEAL:
+            # Now and then back to where it was, so that a correction has nothing to do any more.
+            before = subject.history[-2].values if len(subject.history) > 1 and self._random.random() < 0.3 else None
+            subject.values = before or Values(amount=self._money())
+            return f"now {subject.values.amount}"
+        lines = list(subject.values.lines)
+        place = self._random.randrange(len(lines))
+        if len(lines) > 1 and self._random.random() < 0.25:
+            gone = lines.pop(place)
+            said = f"{gone.sku} is gone"
+        else:
+            quantity = self._random.randint(1, 9)
+            lines[place] = Line(sku=lines[place].sku, quantity=quantity, total=self._money())
+            said = f"{lines[place].sku} now {quantity} for {lines[place].total}"
+        subject.values = Values(amount=sum((line.total for line in lines), Decimal(0)), lines=tuple(lines))
+        return said
+
+    def _lose(self, subject: Subject, act: bool) -> str:
+        if not subject.is_there:
+            return ""
+        if act:
+            subject.is_won = False
+        return "is lost"
+
+    def _win_back(self, subject: Subject, act: bool) -> str:
+        if subject.is_there or subject.is_held:
+            return ""
+        said = "is brought back" if subject.is_deleted else "is won again"
+        if act:
+            subject.is_won, subject.is_deleted = True, False
+        return said
+
+    def _delete(self, subject: Subject, act: bool) -> str:
+        if not subject.is_there:
+            return ""
+        if act:
+            subject.is_deleted = True
+        return "is deleted"
+
+    def _mend(self, subject: Subject, act: bool) -> str:
+        if not subject.is_held:
+            return ""
+        if act:
+            subject.is_held = False
+        return "is mended"

@@ -1,0 +1,145 @@
+"""The invariants, asked of the warehouse and of the oracle when an episode is over."""
+
+from datetime import timedelta
+from typing import Any
+
+import duckdb
+
+from impact_pipeline.outbox.settings import OutboxSettings
+from impact_pipeline.warehouse.sql import sql_file
+from impact_pipeline_tests.proof import oracle
+from impact_pipeline_tests.proof.world import World
+
+# Of each audit table, a number that only grows: what was seen up to it must stay as it was.
+_APPEND_ONLY = {
+    "audit.transition": "transition_id",
+    "audit.attempt": "attempt_id",
+    "audit.listing": "listing_id",
+    "audit.submission": "observed_at",
+    "audit.action": "observed_at",
+    "conversions.decision": "decision_id",
+}
+LOOK_EVERY = 40
+
+
+class Audit:
+    """Looks at the audit tables now and then, and later whether anything of what it saw has changed (V-9)."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._seen: list[tuple[str, Any, Any]] = []
+        self._newest_move: int | None = None
+
+    def look(self, step: int) -> None:
+        if step % LOOK_EVERY or self._world.stage.file_is_held:
+            return
+        with self._world.warehouse.reading() as con:
+            for table, number in _APPEND_ONLY.items():
+                row = con.execute(f"select max({number}) from {table}").fetchone()
+                if row is not None and row[0] is not None:
+                    self._seen.append((table, row[0], _digest(con, table, row[0])))
+
+    def is_open(self) -> bool:
+        """Whether something still waits for an end, or for a person although its parents moved since the last call."""
+        with self._world.warehouse.reading() as con:
+            row = con.execute(
+                "select count(*) filter (state = 'ready'), (select max(transition_id) from audit.transition) "
+                "from outbox.request"
+            ).fetchone()
+            still_open = con.execute(sql_file(__file__, "still_open.sql")).fetchall()
+        assert row is not None
+        has_moved, self._newest_move = row[1] != self._newest_move, row[1]
+        return bool(still_open) or (row[0] > 0 and has_moved)
+
+    def changed(self, con: duckdb.DuckDBPyConnection) -> list[str]:
+        return [
+            f"V-9: {table} has changed before {newest}"
+            for table, newest, digest in self._seen
+            if _digest(con, table, newest) != digest
+        ]
+
+
+def violations(world: World, audit: Audit) -> list[str]:
+    """What does not hold at the end of an episode, each with the invariant that it breaks."""
+    judgement = oracle.judge(world.business, world.program, world.acts, world.clocks.there.now())
+    world.judgement = judgement
+    found = [f"V-2: {one}" if "times" in one or "live actions" in one else f"V-1/2: {one}" for one in judgement.wrong]
+    with world.warehouse.reading() as con:
+        found += told_by_the_warehouse(con, world.settings, skew=world.clocks.widest_skew * 2)
+        found += _lost(con, world)
+        found += _unlisted(con, judgement)
+        found += _unplanned(con, world)
+        found += audit.changed(con)
+    return found
+
+
+def told_by_the_warehouse(con: duckdb.DuckDBPyConnection, settings: OutboxSettings, *, skew: timedelta) -> list[str]:
+    """
+    What the warehouse alone shows to be wrong in the end.
+
+    Args:
+        skew: by how much the pipeline's clock may have jumped.
+    """
+    waits = {"parent_gap": settings.parent_gap, "parent_wait": settings.parent_wait, "skew": skew}
+    found = con.execute(sql_file(__file__, "checks.sql"), waits).fetchall()
+    still_open = con.execute(sql_file(__file__, "still_open.sql")).fetchall()
+    return [f"{invariant}: {said}" for invariant, said in found] + [
+        f"V-8: {kind} {order_id} is {state} in the end ({why})" for _, kind, order_id, state, why in still_open
+    ]
+
+
+def _digest(con: duckdb.DuckDBPyConnection, table: str, newest: Any) -> Any:
+    number = _APPEND_ONLY[table]
+    return con.execute(
+        f"select count(*), sum(hash(t)::hugeint) from {table} as t where {number} <= ?", [newest]
+    ).fetchone()
+
+
+def _lost(con: duckdb.DuckDBPyConnection, world: World) -> list[str]:
+    """V-1: what is to be there is in the outbox or held, and nothing is in both."""
+    asked = {
+        row[0]
+        for row in con.execute(
+            "select Id from outbox.request where Type = 'Conversion' and state <> 'withdrawn'"
+        ).fetchall()
+    }
+    held = {
+        row[0]
+        for row in con.execute(
+            "select Id from conversions.current_decision where carries and decision = 'hold'"
+        ).fetchall()
+    }
+    wrong = [f"V-1: {one} is held and in the outbox" for one in sorted(asked & held)]
+    return wrong + [
+        f"V-1: {subject.order_id} is neither in the outbox nor held"
+        for subject in world.business.subjects
+        if subject.is_there and subject.record_id not in asked | held
+    ]
+
+
+def _unlisted(con: duckdb.DuckDBPyConnection, judgement: oracle.Judgement) -> list[str]:
+    """V-4: what impact.com shows otherwise than wanted is listed, or has a class that says why that is in order."""
+    rows = con.execute(
+        "select OrderId, class, is_open from reconciliation.conversion_status "
+        "qualify row_number() over (partition by Id order by OrderId desc) = 1"
+    ).fetchall()
+    return [
+        f"V-4: {order_id} counts as {status}, and impact.com shows something else than the brand has"
+        for order_id, status, is_open in rows
+        if status in ("matched", "reversed", "reattributed") and _stem(order_id) in judgement.deviating
+    ]
+
+
+def _stem(order_id: str) -> str:
+    stem, _, entry = order_id.rpartition("_")
+    return stem if entry.isdigit() and len(entry) < 3 else order_id
+
+
+def _unplanned(con: duckdb.DuckDBPyConnection, world: World) -> list[str]:
+    """What was planned is byte for byte what left."""
+    planned = {row[0] for row in con.execute("select payload from outbox.request").fetchall()}
+    return [
+        f"V-2: a body left that no request has: {one.body.decode()}"
+        for one in world.program.received
+        if one.body.decode() not in planned
+    ]

@@ -1,0 +1,250 @@
+"""One episode: from a seed to a verdict. Random steps, then calm, then every check."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from random import Random
+
+from impact_pipeline.outbox.impact.client import ImpactError
+from impact_pipeline.outbox.moves import LeaseLostError
+from impact_pipeline.simulator.impact import lock_now, reattribute, reverse_by_person
+from impact_pipeline_tests.proof.checks import Audit, violations
+from impact_pipeline_tests.proof.hands import on_stage
+from impact_pipeline_tests.proof.stage import Cancelled, Crash, Run, Stuck
+from impact_pipeline_tests.proof.warehouses import Warehouses
+from impact_pipeline_tests.proof.world import World
+
+FEWEST_STEPS, MOST_STEPS = 50, 200
+# What the end of an episode takes at least.
+STEPS_OF_THE_END = 20
+LONGEST_SKEW_SECONDS = 240
+# The longest stated waits, one after the other: lease, settling, pacing, gathering of corrections; doubts that rest
+# longer each time; actions that are slow to show; parents; ends that do not come.
+CALM_HOURS = (1.1, 1.1, 7, 25, 49, 24 * 7 + 1, 1.1, 1.1, 1.1, 1.1, 1.1, 1.1)
+QUIET_CYCLES = 3
+JOBS = ("cycle", "submit", "confirm", "reconcile")
+WEIGHTS = (4, 5, 4, 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """
+    What an episode came to.
+
+    Args:
+        violations: of the invariants, each in words; none when all is well.
+        strict: subjects that impact.com showed as it must in the end; excused: the others, by excuse.
+        trouble: what went wrong on the way, by kind.
+        story: its steps in words, one a line.
+    """
+
+    seed: int
+    steps: int
+    violations: tuple[str, ...]
+    strict: int
+    excused: Counter[str]
+    trouble: Counter[str]
+    story: tuple[str, ...] = field(repr=False)
+
+
+def play(seed: int, warehouses: Warehouses) -> Verdict:
+    """Play the episode of a seed; the same seed gives the same steps and the same end."""
+    random = Random(seed)
+    with warehouses.fresh(is_kept=seed % 100 != 0) as (file, kept):
+        world = World(random, file, kept)
+        episode = Episode(world)
+        with on_stage(world.stage, world.clocks):
+            try:
+                episode.play()
+                found = [*_unexpected(world.stage.runs), *violations(world, episode.audit)]
+            except Stuck as stuck:
+                found = [f"stuck: {stuck}"]
+            finally:
+                world.stage.close()
+        return Verdict(
+            seed=seed,
+            steps=episode.steps,
+            violations=tuple(found),
+            strict=world.judgement.strict,
+            excused=world.judgement.excused,
+            trouble=episode.trouble,
+            story=tuple(episode.story),
+        )
+
+
+def _unexpected(runs: Sequence[Run]) -> list[str]:
+    """Runs may die, be cancelled, lose their lease or be unable to read; they may not end otherwise."""
+    return [
+        f"{run.name} ended with {type(run.error).__name__}: {run.error}"
+        for run in runs
+        if run.error is not None and not isinstance(run.error, Crash | Cancelled | LeaseLostError | ImpactError)
+    ]
+
+
+class Episode:
+    """The steps of one world."""
+
+    def __init__(self, world: World) -> None:
+        self.world, self.random = world, world.random
+        self.story: list[str] = []
+        self.trouble: Counter[str] = Counter()
+        self.steps = 0
+        self.audit = Audit(world)
+        self._budget = int(self.random.triangular(FEWEST_STEPS, MOST_STEPS, FEWEST_STEPS)) - STEPS_OF_THE_END
+        # Some episodes are calm, some are wild.
+        self._wildness = self.random.choice([0.2, 0.6, 1.0])
+
+    def play(self) -> None:
+        for _ in range(self.random.randint(1, 4)):
+            self._tell(self.world.business.happen(self.world.clocks.there.now()))
+        while self.steps < self._budget:
+            self._step()
+        self._end_all()
+        self.world.weather.clear()
+        self.world.business.mend(self.world.clocks.there.now())
+        self._tell("the weather clears")
+        self._calm()
+
+    def _step(self) -> None:
+        random = self.random
+        movable = [run for run in self.world.stage.living if not run.frozen and (run.can_move or run.tasks)]
+        draw = random.random()
+        if draw < 0.1 * self._wildness:
+            kind, said = self.world.weather.worsen()
+            self.trouble[kind] += 1
+            self._tell(said)
+        elif draw < 0.15 * self._wildness and movable:
+            self._strike(random.choice(movable))
+        elif draw < 0.17 * self._wildness:
+            self._act_there()
+        elif draw < 0.185 * self._wildness:
+            self._set_clock()
+        elif draw < 0.3:
+            self._tell(self.world.business.happen(self.world.clocks.there.now()))
+        elif draw < 0.37:
+            self._pass(random.choice([1, 30, 200, 700, 2000, 4000, 20000]))
+        elif movable and (draw < 0.95 or len(self.world.stage.living) > 2):
+            self._move(random.choice(movable))
+        elif len(self.world.stage.living) < 3:
+            self._begin()
+        else:
+            self._wake()
+
+    def _begin(self) -> Run:
+        run = self.world.begin(self.random.choices(JOBS, WEIGHTS)[0])
+        self._tell(f"{run.name} begins")
+        return run
+
+    def _move(self, run: Run) -> None:
+        if run.tasks and (not run.can_move or self.random.random() < 0.7):
+            index = self.random.randrange(min(run.width, len(run.tasks)))
+            run.perform(index)
+            self._tell(f"{run.name} sends")
+        else:
+            run.move()
+            self._tell(f"{run.name} goes on, {self._where(run)}")
+
+    def _strike(self, run: Run) -> None:
+        draw = self.random.random()
+        if draw < 0.6:
+            run.die()
+            is_here = self.random.random() < 0.7
+            self.world.after_death(run, is_here=is_here)
+            self.trouble[f"killed: {run.kind}, {run.at}"] += 1
+            self._tell(f"{run.name} dies {run.at}" + ("" if is_here else ", on another machine"))
+        elif draw < 0.8:
+            self.trouble["cancelled"] += 1
+            run.cancel()
+            self._tell(f"{run.name} is cancelled {run.at}")
+        else:
+            self.trouble["asleep"] += 1
+            run.frozen = True
+            self._tell(f"{run.name} sleeps {run.at}")
+
+    def _wake(self) -> None:
+        for run in self.world.stage.living:
+            if run.frozen:
+                run.frozen = False
+                self._tell(f"{run.name} wakes up")
+
+    def _act_there(self) -> None:
+        """Somebody, or the system, changes an action at impact.com."""
+        now = self.world.clocks.there.now()
+        program = self.world.program
+        program.catch_up()
+        open_ones = [one for one in program.actions if one.state_at(now) == "PENDING" and one.is_visible]
+        if not open_ones:
+            return
+        action = self.random.choice(open_ones)
+        act = self.random.choice(["reverse", "reattribute", "reattribute", "lock"])
+        if act == "reverse":
+            reverse_by_person(program, action.id)
+        elif act == "reattribute":
+            reattribute(program, action.id, 20001 if action.partner_id == 20000 else 20000)
+        else:
+            lock_now(program, action.id)
+        self.world.acts.append((act, action.id))
+        self.trouble[f"{act} at impact.com"] += 1
+        self._tell(f"at impact.com somebody does: {act} {action.id} of {action.order_id}")
+
+    def _set_clock(self) -> None:
+        seconds = self.random.uniform(-LONGEST_SKEW_SECONDS, LONGEST_SKEW_SECONDS)
+        self.world.clocks.set_wrong(timedelta(seconds=seconds))
+        self.trouble["clock set"] += 1
+        self._tell(f"our clock is set to {seconds:+.0f} s")
+
+    def _pass(self, seconds: float) -> None:
+        self.world.clocks.advance(seconds)
+        self._tell(f"{seconds:.0f} s pass")
+
+    def _end_all(self) -> None:
+        """What is still on its way comes to its end, or dies."""
+        for run in self.world.stage.living:
+            run.frozen = False
+            if self.random.random() < 0.3:
+                run.die()
+                self.trouble[f"killed: {run.kind}, {run.at}"] += 1
+                self.world.after_death(run, is_here=True)
+                self._tell(f"{run.name} dies {run.at}")
+        while living := self.world.stage.living:
+            movable = [run for run in living if run.can_move or run.tasks]
+            if not movable:
+                raise Stuck(", ".join(f"{run.name} {run.at}" for run in living))
+            self._move(self.random.choice(movable))
+
+    def _calm(self) -> None:
+        """The stated waits pass, with the runs of an ordinary day; then the quiet cycles."""
+        for cycle, hours in enumerate(CALM_HOURS, start=1):
+            self._pass(hours * 3600)
+            self._run("cycle")
+            if cycle > QUIET_CYCLES and not self.audit.is_open():
+                break
+            self._run("submit")
+            self._pass(1300)
+            self._run("confirm")
+        self._run("reconcile")
+
+    def _run(self, kind: str) -> None:
+        run = self.world.begin(kind)
+        self.world.stage.finish(run)
+        if run.error is not None:
+            raise Stuck(f"{run.name} in calm weather ended with {type(run.error).__name__}: {run.error}")
+        self._tell(f"{run.name} runs, {self._where(run)}")
+
+    def _where(self, run: Run) -> str:
+        if not run.is_over:
+            return f"stands {run.at}"
+        if run.error is not None:
+            return f"ends with {type(run.error).__name__}"
+        return f"ends: {_short(run.result)}"
+
+    def _tell(self, said: str) -> None:
+        self.steps += 1
+        self.audit.look(self.steps)
+        self.story.append(f"{self.world.clocks.there.now():%d %H:%M:%S} {said}")
+
+
+def _short(result: object) -> str:
+    given = {name: value for name, value in vars(result).items() if value} if hasattr(result, "__dict__") else {}
+    return ", ".join(f"{name} {value}" for name, value in given.items()) or "nothing"

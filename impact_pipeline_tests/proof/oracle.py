@@ -1,0 +1,255 @@
+"""
+What should be at impact.com in the end, told from what happened at the brand and from what impact.com really did.
+
+Written from the rules alone; it shares no code with the pipeline, reads none of its tables, and of impact.com only the
+truth behind its API: what arrived there, what became of it, what others did. Where impact.com itself stands in the way
+(it rejects, it never ends, somebody there reversed or locked), that is an excuse, and each excuse is counted.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from urllib.parse import parse_qsl
+
+from impact_pipeline.simulator.impact import Program
+from impact_pipeline.simulator.impact.records import Action, State, Submission, SubmissionType
+from impact_pipeline_tests.proof.business import PARENTS, Business, Poison, Subject, Values
+
+CORRECTIONS_MAXIMUM = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Truth:
+    """
+    What impact.com has of one subject.
+
+    Args:
+        conversions: recorded reports by OrderId; one for each time that the subject was to be reported.
+        actions: all of them, the oldest first; changes: recorded modifications and reversals of these.
+    """
+
+    conversions: dict[str, list[Submission]]
+    actions: list[Action]
+    changes: list[Submission]
+
+    @property
+    def live(self) -> list[Action]:
+        return [action for action in self.actions if action.state is not State.REVERSED]
+
+    @property
+    def newest(self) -> Submission | None:
+        found = [one for submissions in self.conversions.values() for one in submissions]
+        return max(found, key=lambda one: (one.submitted_at, one.batch_id), default=None)
+
+
+@dataclass(kw_only=True)
+class Judgement:
+    """
+    What the oracle says of an episode.
+
+    Args:
+        wrong: what must not be, in words.
+        strict: subjects that impact.com shows as it must; excused: how often each excuse was needed for another.
+        deviating: OrderIds of subjects that impact.com does not show as the brand has them, excused or not.
+    """
+
+    wrong: list[str] = field(default_factory=list)
+    strict: int = 0
+    excused: Counter[str] = field(default_factory=Counter)
+    deviating: set[str] = field(default_factory=set)
+
+
+def judge(business: Business, program: Program, acts: Sequence[tuple[str, str]], now: datetime) -> Judgement:
+    """
+    Compare what impact.com has with what the brand has.
+
+    Args:
+        acts: what others did at impact.com: what, and to which action.
+        now: the time on impact.com's clock.
+    """
+    judgement = Judgement()
+    truths = _truths(business, program)
+    reversed_there = {action_id for act, action_id in acts if act == "reverse"}
+    for subject in business.subjects:
+        truth = truths[subject.number]
+        judgement.wrong += _repeated(subject, truth)
+        judgement.wrong += _altered(subject, truth)
+        judgement.wrong += _too_early(subject, truth, business, truths)
+        wrong = _difference(subject, truth)
+        if not wrong:
+            judgement.strict += 1
+            continue
+        judgement.deviating.add(subject.order_id)
+        excuse = _excuse(subject, truth, business, truths, reversed_there, now)
+        if excuse:
+            judgement.excused[excuse] += 1
+        else:
+            judgement.wrong.append(f"{subject.order_id}: {wrong}")
+    return judgement
+
+
+def shown(subject: Subject) -> Values | None:
+    """What impact.com should show of the subject in the end; None: nothing."""
+    return subject.values if subject.is_there else None
+
+
+def _truths(business: Business, program: Program) -> dict[int, Truth]:
+    conversions: dict[str, list[Submission]] = defaultdict(list)
+    changes: dict[str, list[Submission]] = defaultdict(list)
+    for submission in program.submissions.values():
+        if submission.type is SubmissionType.CONVERSION:
+            conversions[submission.parameters["OrderId"]].append(submission)
+        else:
+            changes[submission.parameters.get("ActionId", "")].append(submission)
+    actions: dict[str, list[Action]] = defaultdict(list)
+    for action in program.actions:
+        actions[action.order_id].append(action)
+    truths = {}
+    for subject in business.subjects:
+        keys = {key: conversions[key] for key in sorted(conversions) if _is_of(subject, key)}
+        mine = [action for key in sorted(actions) if _is_of(subject, key) for action in actions[key]]
+        mine.sort(key=lambda action: action.created_at)
+        truths[subject.number] = Truth(
+            conversions=keys, actions=mine, changes=[one for action in mine for one in changes[action.id]]
+        )
+    return truths
+
+
+def _is_of(subject: Subject, order_id: str) -> bool:
+    stem, _, entry = order_id.partition(f"{subject.order_id}_")
+    return order_id == subject.order_id or (not stem and entry.isdigit())
+
+
+def _repeated(subject: Subject, truth: Truth) -> list[str]:
+    """V-2: no key is reported twice, whether or not impact.com would notice; never two live actions."""
+    wrong = [
+        f"{order_id} was reported {len(found)} times" for order_id, found in truth.conversions.items() if len(found) > 1
+    ]
+    if len(truth.live) > 1:
+        wrong.append(f"{subject.order_id} has {len(truth.live)} live actions")
+    return wrong
+
+
+def _altered(subject: Subject, truth: Truth) -> list[str]:
+    """What arrived is what the brand had at some time, and nothing was reported that was never to be."""
+    wrong = []
+    wanted = [moment.values for moment in subject.history if moment.is_there]
+    for order_id, submissions in truth.conversions.items():
+        for submission in submissions:
+            given = dict(parse_qsl(submission.payload, strict_parsing=True))
+            expected = {
+                "CampaignId": "4711",
+                "EventTypeCode": str(subject.kind),
+                "OrderId": order_id,
+                "CustomerId": subject.customer,
+                **({"ClickId": subject.click_id} if subject.click_id else {}),
+            }
+            rest = {name: value for name, value in given.items() if name not in expected and name != "EventDate"}
+            if any(given.get(name) != value for name, value in expected.items()) or rest not in map(_form, wanted):
+                wrong.append(f"{order_id} arrived with other parameters than the brand ever had: {rest}")
+            if subject.poison is Poison.NONE and given["EventDate"] != f"{subject.happened_at:%Y-%m-%dT%H:%M:%SZ}":
+                wrong.append(f"{order_id} arrived with another time: {given['EventDate']}")
+    amounts = {values.amount for values in wanted} | {Decimal(0), None}
+    wrong += [
+        f"{action.order_id} shows {action.amount}, which the brand never had"
+        for action in truth.actions
+        if action.amount not in amounts
+    ]
+    return wrong
+
+
+def _form(values: Values) -> dict[str, str]:
+    """The money of a conversion in impact.com's parameters."""
+    if values.amount is None:
+        return {}
+    if not values.lines:
+        return {"CurrencyCode": "USD", "OrderSubTotalPostDiscount": f"{values.amount:.2f}"}
+    form = {"CurrencyCode": "USD"}
+    for number, line in enumerate(values.lines, start=1):
+        form |= {
+            f"ItemSku{number}": line.sku,
+            f"ItemName{number}": f"{line.sku} & more",
+            f"ItemCategory{number}": "Software",
+            f"ItemQuantity{number}": str(line.quantity),
+            f"ItemSubTotal{number}": f"{line.total:.2f}",
+        }
+    return form
+
+
+def _too_early(subject: Subject, truth: Truth, business: Business, truths: dict[int, Truth]) -> list[str]:
+    """V-5, seen from impact.com: no child found no parent there because it came before it."""
+    wrong = []
+    for order_id, submissions in truth.conversions.items():
+        for submission in submissions:
+            if submission.refusal is None or submission.refusal.reason != "ACTION_REF_NOT_FOUND":
+                continue
+            for parent in _parents(subject, business):
+                known_first = parent.history[0].at < subject.history[0].at
+                late = [one for one in truths[parent.number].actions if one.created_at > submission.submitted_at]
+                if known_first and late and late[0] is truths[parent.number].actions[0]:
+                    wrong.append(f"{order_id} was reported before its parent {parent.order_id} was there")
+    return wrong
+
+
+def _parents(subject: Subject, business: Business) -> list[Subject]:
+    return [one for one in business.subjects if one.customer == subject.customer and one.kind in PARENTS[subject.kind]]
+
+
+def _difference(subject: Subject, truth: Truth) -> str:
+    """How impact.com's picture of a subject differs from the brand's; empty where it does not."""
+    wanted, live = shown(subject), truth.live
+    if wanted is None:
+        return f"is to be gone, and {live[0].id} is live" if live else ""
+    if not live:
+        return "is to be there, and no action is live"
+    if wanted.amount is not None and live[-1].amount != wanted.amount:
+        return f"is to show {wanted.amount}, and {live[-1].id} shows {live[-1].amount}"
+    return ""
+
+
+def _excuse(
+    subject: Subject,
+    truth: Truth,
+    business: Business,
+    truths: dict[int, Truth],
+    reversed_there: set[str],
+    now: datetime,
+) -> str:
+    """Why impact.com may differ from the brand without any fault of ours; empty where it may not."""
+    newest = truth.newest
+    if truth.live:
+        action = truth.live[-1]
+        if not action.is_visible:
+            return "action hidden"
+        if action.is_locked(now):
+            return "action locked"
+        if any(one.refusal is not None or one.completes_at is None for one in truth.changes):
+            return "change rejected or never ended"
+        if len(truth.changes) >= CORRECTIONS_MAXIMUM:
+            return "too many corrections"
+        return ""
+    if subject.poison is Poison.DOOR:
+        return "refused at the door"
+    if any(action.id in reversed_there for action in truth.actions):
+        return "reversed there by a person"
+    if newest is None:
+        return "parent in the way" if _is_in_the_way(subject, business, truths) else ""
+    if newest.refusal is not None:
+        return f"rejected: {newest.refusal.reason}"
+    if newest.completes_at is None:
+        return "never ended"
+    if any(not action.is_visible for action in truth.actions):
+        return "action hidden"
+    if any(one.refusal is not None or one.completes_at is None for one in truth.changes):
+        return "change rejected or never ended"
+    return ""
+
+
+def _is_in_the_way(subject: Subject, business: Business, truths: dict[int, Truth]) -> bool:
+    """A parent that impact.com refused at the door, and no click that would let the child go without it."""
+    return subject.click_id is None and any(
+        parent.poison is Poison.DOOR or _is_in_the_way(parent, business, truths)
+        for parent in _parents(subject, business)
+    )

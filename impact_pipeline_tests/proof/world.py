@@ -1,0 +1,160 @@
+"""One episode's world: the business, the warehouse, impact.com, the clocks, and the runs between them."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from random import Random
+
+import duckdb
+
+from impact_pipeline.outbox.confirm import confirm
+from impact_pipeline.outbox.impact.client import Credential, ImpactClient
+from impact_pipeline.outbox.queue import enqueue
+from impact_pipeline.outbox.settings import EventType, OutboxSettings
+from impact_pipeline.outbox.submit import submit
+from impact_pipeline.reconciliation.reconcile import reconcile
+from impact_pipeline.reconciliation.settings import EventType as ReconciledType
+from impact_pipeline.reconciliation.settings import ReconciliationSettings
+from impact_pipeline.simulator.impact import Click, Declaration, ImpactApi, Partner, Program, RateLimits
+from impact_pipeline.simulator.impact import EventType as ThereType
+from impact_pipeline_tests.proof.business import PARENTS, Business, Kind
+from impact_pipeline_tests.proof.faults import Weather
+from impact_pipeline_tests.proof.feeder import CAMPAIGN_ID, CURRENCY, EVENT_TYPE_IDS, feed
+from impact_pipeline_tests.proof.hands import Clocks, StagedWarehouse, TwinTransport
+from impact_pipeline_tests.proof.oracle import Judgement
+from impact_pipeline_tests.proof.stage import Run, Stage
+
+START = datetime(2026, 11, 20, 12, tzinfo=UTC)
+SID, TOKEN = "IRproofAccount", "proof-token"
+# impact.com repeats a sale or a deal for nobody within a month; a lead it does not remember at all.
+DEDUP_DAYS = {Kind.LEAD: 0, Kind.DEAL: 0, Kind.SALE: 30}
+
+
+class World:
+    """
+    Everything that an episode happens in.
+
+    Args:
+        file: the warehouse of the episode, migrated.
+        kept: its connection that stays open, or None.
+    """
+
+    def __init__(self, random: Random, file: Path, kept: duckdb.DuckDBPyConnection | None) -> None:
+        self.random = random
+        self.stage = Stage()
+        self.clocks = Clocks(START)
+        self.business = Business(random, customers=random.randint(2, 5))
+        self.declaration = _declaration(random)
+        self.program = Program(self.clocks.there, self.declaration)
+        self.api = ImpactApi(self.program)
+        self.weather = Weather(random, self.api.faults, self.clocks.monotonic)
+        self.settings = _settings(random)
+        self.reconciled = ReconciliationSettings(
+            campaign_id=CAMPAIGN_ID,
+            time_zone=self.declaration.time_zone,
+            currency=CURRENCY,
+            event_types=tuple(ReconciledType(code=kind, action_tracker_id=EVENT_TYPE_IDS[kind]) for kind in Kind),
+            go_live_at=START - timedelta(days=365),
+        )
+        self.warehouse = StagedWarehouse(path=file, stage=self.stage, kept=kept, threads=1)
+        transport = TwinTransport(
+            self.api, self.stage, self.clocks, trouble=self.weather.trouble, latency=lambda: random.uniform(0.05, 1.5)
+        )
+        self.client = ImpactClient(transport, Credential(account_sid=SID, auth_token=TOKEN), clock=self.clocks.ours)
+        # What people and the system did at impact.com: what, and to which action.
+        self.acts: list[tuple[str, str]] = []
+        self.judgement = Judgement()
+        self._numbers = 0
+
+    def begin(self, kind: str) -> Run:
+        """A run of a job, standing at its start."""
+        self._numbers += 1
+        name = f"{kind}-{self._numbers}"
+        jobs: dict[str, Callable[[str], object]] = {
+            "cycle": self._cycle,
+            "submit": self._submit,
+            "confirm": self._confirm,
+            "reconcile": self._reconcile,
+        }
+        return self.stage.begin(name, kind, lambda: jobs[kind](name))
+
+    def after_death(self, run: Run, *, is_here: bool) -> None:
+        """What a process that was killed on this machine leaves behind: the file that shows that it is gone."""
+        if is_here and run.kind in ("submit", "confirm"):
+            folder = self.warehouse.path.with_name(self.warehouse.path.name + ".runs")
+            folder.mkdir(exist_ok=True)
+            (folder / run.name).touch()
+
+    def _cycle(self, name: str) -> None:
+        with self.warehouse.transaction() as con:
+            feed(con, self.business.subjects, cycle_id=name, now=self.clocks.ours())
+        with self.warehouse.transaction() as con:
+            enqueue(con, self.settings, run_id=name, now=self.clocks.ours())
+
+    def _submit(self, name: str) -> object:
+        return submit(self.warehouse, self.client, self.settings, run_id=name, clock=self.clocks.ours)
+
+    def _confirm(self, name: str) -> object:
+        return confirm(self.warehouse, self.client, self.settings, run_id=name, clock=self.clocks.ours)
+
+    def _reconcile(self, name: str) -> object:
+        with self.warehouse.transaction() as con:
+            return reconcile(con, self.reconciled, now=self.clocks.ours())
+
+
+def _settings(random: Random) -> OutboxSettings:
+    return OutboxSettings(
+        campaign_id=CAMPAIGN_ID,
+        event_types=tuple(
+            EventType(
+                code=kind,
+                id=EVENT_TYPE_IDS[kind],
+                parents=PARENTS[kind],
+                dedup_window=timedelta(days=DEDUP_DAYS[kind]) if DEDUP_DAYS[kind] else None,
+            )
+            for kind in Kind
+        ),
+        group_size=random.choice([1, 2, 3, 5]),
+        connections=random.choice([1, 2, 3]),
+        breaker_after=random.choice([3, 5]),
+        refused_alike=random.choice([3, 10]),
+    )
+
+
+def _declaration(random: Random) -> Declaration:
+    locking_days = random.choice([27, 27, 27, 4])
+    return Declaration(
+        account_sid=SID,
+        auth_token=TOKEN,
+        campaign_id=int(CAMPAIGN_ID),
+        currency=CURRENCY,
+        time_zone="America/New_York",
+        event_types=tuple(
+            ThereType(
+                id=int(EVENT_TYPE_IDS[kind]),
+                code=kind,
+                kind="sale" if kind is Kind.SALE else "lead",
+                parents=tuple(PARENTS[kind]),
+                dedup_window_days=DEDUP_DAYS[kind],
+                locking_days=locking_days,
+                payout_percent=Decimal(10),
+            )
+            for kind in Kind
+        ),
+        partners=(Partner(id=20000, name="Some Partner"), Partner(id=20001, name="Other Partner")),
+        click_ids={f"click-{number}": Click(partner=20000) for number in range(8)},
+        processing_seconds=random.choice([60, 300, 1200]),
+        in_progress_seconds=30,
+        error_style=random.choice(["readme", "conversions", "gateway"]),
+        rate_limits=RateLimits(
+            reads_per_hour=random.choice([None, 1000, 1000, 60]),
+            conversions_per_hour=random.choice([None, None, None, 40]),
+            spelling=random.choice(["brand", "partner", "both"]),
+            reset=random.choice(["seconds", "epoch"]),
+            retry_after=random.random() < 0.5,
+        ),
+        page_size=random.choice([3, 7, 1000]),
+        actions_page_size_minimum=1,
+        actions_page_size=random.choice([4, 20000]),
+    )
