@@ -7,7 +7,7 @@ Loading needs no account: what a run lacks is named when it starts.
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,8 @@ LOCATION = "impact_pipeline"
 # lock is waited for, and leases fence the lanes. No pools of single steps: one that was enqueued while the slot was
 # being freed waited for ever.
 _TAKES_TURNS = {"impact_pipeline/warehouse": "writer"}
+# Four cycles left out are worth a look, and a working day is an outage.
+_FRESH = dg.FreshnessPolicy.time_window(warn_window=timedelta(hours=1), fail_window=timedelta(hours=8))
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -90,14 +92,15 @@ def build_definitions(resources: Mapping[str, Any], config: Config, *, switched_
         description="Org, rights, fields, program, event types, budgets, disk: a line each, with remedy. Reads only.",
     )
     return dg.Definitions(
-        assets=[
+        assets=_owned(
+            config,
             capture_assets(config),
             change_asset(config.objects),
             *conversion_assets.assets,
             *outbox_assets.assets,
             *reconciliation_assets.assets,
             published_asset([outbox_assets.REQUEST, reconciliation_assets.STATUS]),
-        ],
+        ),
         asset_checks=[
             capture_checks(config),
             completeness,
@@ -136,6 +139,16 @@ def build_definitions(resources: Mapping[str, Any], config: Config, *, switched_
         resources=dict(resources),
         executor=dg.in_process_executor,
     )
+
+
+def _owned(config: Config, *assets: dg.AssetsDefinition) -> list[dg.AssetsDefinition | dg.AssetSpec]:
+    """The assets with who is asked about them, and with how old they may be before the UI says so."""
+
+    def with_owners(spec: dg.AssetSpec) -> dg.AssetSpec:
+        owners = getattr(config.pipeline.owners, str(spec.group_name))
+        return spec.replace_attributes(owners=list(owners), freshness_policy=_FRESH)
+
+    return list(dg.map_asset_specs(with_owners, assets))
 
 
 def _full_rereads(config: Config, cycle: Any, status: dg.DefaultScheduleStatus) -> Iterator[dg.ScheduleDefinition]:

@@ -1,8 +1,9 @@
 """The tables of raw.* as assets: one step reads all objects, since they share one upper bound."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 from pydantic import Field
@@ -12,11 +13,14 @@ from impact_pipeline.capture.objects import expected_objects
 from impact_pipeline.capture.progress import CapturedObject
 from impact_pipeline.capture.salesforce.errors import SalesforceError
 from impact_pipeline.capture.salesforce.resource import SalesforceResource
-from impact_pipeline.capture.tables import table
 from impact_pipeline.config.load import Config
 from impact_pipeline.config.resource import ConfigResource
+from impact_pipeline.warehouse.assets import preview, table_metadata, tag_run
 from impact_pipeline.warehouse.connection import Warehouse
 from impact_pipeline.warehouse.resource import ClockResource, WarehouseResource
+
+# Whose values are whose business is Salesforce's: nothing of a record is shown but its Id.
+_SHOWN = ("_version_id", "Id", "_captured_at", "_is_deleted", "_is_first_load")
 
 
 class CaptureRun(dg.Config):
@@ -79,10 +83,11 @@ def capture_assets(declared: Config) -> dg.AssetsDefinition:
             raise dg.Failure(description=str(error), allow_retries=False) from error
         finally:
             client.close()
-        counts = _row_counts(warehouse.warehouse(), {captured.object for captured in report.captured})
-        for name in names:
-            if name in counts:
-                yield dg.MaterializeResult(asset_key=["raw", name], metadata=_metadata(report, name, counts[name]))
+        tag_run(context, cycle=report.cycle_id, program=program.campaign_id, config=current.hash[:12])
+        captured = {captured.object for captured in report.captured}
+        tables = _tables(warehouse.warehouse(), [name for name in names if name in captured])
+        for name, about in tables.items():
+            yield dg.MaterializeResult(asset_key=["raw", name], metadata=about | _metadata(report, name))
 
     return capture
 
@@ -94,17 +99,18 @@ def _log_line(captured: CapturedObject) -> str:
     )
 
 
-def _row_counts(warehouse: Warehouse, names: set[str]) -> dict[str, int]:
+def _tables(warehouse: Warehouse, names: Sequence[str]) -> dict[str, dict[str, Any]]:
     with warehouse.reading() as con:
-        return {name: con.execute(f"select count(*) from {table(name)}").fetchall()[0][0] for name in sorted(names)}
+        return {
+            name: table_metadata(con, "raw", name) | {"preview": preview(con, ["raw", name], _SHOWN)} for name in names
+        }
 
 
-def _metadata(report: CycleReport, name: str, row_count: int) -> dict[str, dg.MetadataValue]:
+def _metadata(report: CycleReport, name: str) -> dict[str, dg.MetadataValue]:
     windows = report.of(name)
     last = windows[-1]
     after = last.window_after.isoformat() if last.window_after else "the beginning"
     shown: dict[str, dg.MetadataValue] = {
-        "dagster/row_count": dg.MetadataValue.int(row_count),
         "cycle": dg.MetadataValue.text(report.cycle_id),
         "window": dg.MetadataValue.text(f"from {after} until {last.window_until.isoformat()}"),
         "rows read": dg.MetadataValue.int(sum(window.rows_read for window in windows)),

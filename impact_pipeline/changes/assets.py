@@ -5,13 +5,14 @@ from collections.abc import Iterable
 import dagster as dg
 
 from impact_pipeline.changes.compare import find_changes
-from impact_pipeline.changes.watched import watched_objects
+from impact_pipeline.changes.watched import change_lineage, watched_objects
 from impact_pipeline.config.resource import ConfigResource
-from impact_pipeline.warehouse.assets import bars, count_table, table_metadata
+from impact_pipeline.warehouse.assets import bars, count_table, lineage, preview, table_metadata
 from impact_pipeline.warehouse.cycles import newest_cycle
 from impact_pipeline.warehouse.resource import ClockResource, WarehouseResource
 
 CHANGE = dg.AssetKey(["changes", "change"])
+_SHOWN = ("change_id", "object", "Id", "kind", "fields", "occurred_at", "detected_at")
 
 
 def change_asset(objects: Iterable[str]) -> dg.AssetsDefinition:
@@ -32,11 +33,12 @@ def change_asset(objects: Iterable[str]) -> dg.AssetsDefinition:
         program: ConfigResource = context.resources.config
         warehouse: WarehouseResource = context.resources.warehouse
         clock: ClockResource = context.resources.clock
-        watched = watched_objects(program.load())
+        config = program.load()
         with warehouse.warehouse().transaction() as con:
             cycle_id = newest_cycle(con)
-            counts = find_changes(con, watched, cycle_id=cycle_id, now=clock.now())
-            shown = table_metadata(con, *CHANGE.path)
+            counts = find_changes(con, watched_objects(config), cycle_id=cycle_id, now=clock.now())
+            shown = table_metadata(con, *CHANGE.path) | lineage(change_lineage(config))
+            newest = preview(con, CHANGE.path, _SHOWN)
         found = sorted(counts.by_kind.items())
         return dg.MaterializeResult(
             metadata=shown
@@ -44,7 +46,8 @@ def change_asset(objects: Iterable[str]) -> dg.AssetsDefinition:
                 "cycle_id": cycle_id,
                 "changes_found": counts.total,
                 "by_kind": count_table(["object", "kind", "count"], [(*key, count) for key, count in found]),
-                "chart": bars([(" ".join(key), count) for key, count in found]),
+                "chart": bars("Changes by object and kind", [(" ".join(key), count) for key, count in found]),
+                "preview": newest,
             }
         )
 

@@ -46,6 +46,7 @@ Share = Annotated[
     str, BeforeValidator(_share), WithJsonSchema({"type": "string", "pattern": r"^\d{1,3}(\.\d{1,2})?%$"})
 ]
 CurrencyCode = Annotated[str, Field(pattern="^[A-Z]{3}$")]
+Owner = Annotated[str, Field(pattern=r"^(team:[A-Za-z0-9_-]+|[^@\s]+@[^@\s]+\.[A-Za-z]{2,})$")]
 Money = Annotated[Decimal, Field(gt=0), WithJsonSchema({"type": "number", "exclusiveMinimum": 0})]
 _PIECE: dict[str, Any] = {
     "anyOf": [
@@ -192,6 +193,21 @@ class CaptureOptions(_Model):
     )
 
 
+class Owners(_Model):
+    """Who is asked about what a stage makes: e-mail addresses, or team:NAME. Dagster shows them with each asset."""
+
+    capture: tuple[Owner, ...] = Field(default=("team:data",), description="Of what is read from Salesforce.")
+    changes: tuple[Owner, ...] = Field(default=("team:data",), description="Of what changed there.")
+    conversions: tuple[Owner, ...] = Field(
+        default=("team:partner-marketing",), description="Of what is decided and mapped, and of what is held."
+    )
+    outbox: tuple[Owner, ...] = Field(default=("team:data",), description="Of what is sent, and of its end.")
+    reconciliation: tuple[Owner, ...] = Field(
+        default=("team:finance",), description="Of totals, differences and the lock calendar."
+    )
+    warehouse: tuple[Owner, ...] = Field(default=("team:data",), description="Of the readers' copy.")
+
+
 class Pipeline(_Model):
     """pipeline.yaml: the program at impact.com, and the rules that hold for all objects."""
 
@@ -210,6 +226,7 @@ class Pipeline(_Model):
     files: Files | None = Field(
         default=None, description="The SFTP connection of impact-pipeline submit --file; left out: there is none."
     )
+    owners: Owners = Field(default=Owners(), description="Who is asked about what each stage makes.")
     max_event_age: Duration | None = Field(
         default=timedelta(days=80), description="Older events are held; impact.com drops what is older than 88 days."
     )

@@ -7,7 +7,9 @@ import dagster as dg
 from impact_pipeline.changes.assets import CHANGE
 from impact_pipeline.config.resource import ConfigResource
 from impact_pipeline.conversions.decide import decide
-from impact_pipeline.warehouse.assets import bars, count_table, table_metadata
+from impact_pipeline.conversions.lineage import conversion_lineage, item_lineage
+from impact_pipeline.conversions.relations import captured
+from impact_pipeline.warehouse.assets import bars, count_table, lineage, preview, table_metadata
 from impact_pipeline.warehouse.binding import is_bound
 from impact_pipeline.warehouse.cycles import binding, newest_cycle
 from impact_pipeline.warehouse.resource import ClockResource, WarehouseResource
@@ -15,6 +17,18 @@ from impact_pipeline.warehouse.resource import ClockResource, WarehouseResource
 DECISION = dg.AssetKey(["conversions", "decision"])
 CONVERSION = dg.AssetKey(["conversions", "conversion"])
 ITEM = dg.AssetKey(["conversions", "item"])
+_SHOWN = {
+    DECISION: ("decision_id", "object", "Id", "event", "decision", "reason", "EventTypeCode", "amount", "decided_at"),
+    CONVERSION: ("mapped_at", "object", "Id", "EventTypeCode", "OrderId", "EventDate", "amount", "item_count"),
+    ITEM: ("event_id", "item_number", "ItemSku", "ItemQuantity", "amount"),
+}
+_DECIDED_FROM = {
+    "change_id": [("changes", "change", "change_id")],
+    "Id": [("changes", "change", "Id")],
+    "event_at": [("changes", "change", "occurred_at")],
+    "decision": [("changes", "change", "kind"), ("changes", "change", "fields")],
+}
+_MAPPED = ("EventTypeCode", "OrderId", "CurrencyCode", "amount")
 _ABOUT = {
     DECISION: (
         "What became of each change for each event: send, correct, hold or skip, with a reason code. Append-only; "
@@ -38,19 +52,27 @@ def decisions(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResul
     program: ConfigResource = context.resources.config
     warehouse: WarehouseResource = context.resources.warehouse
     clock: ClockResource = context.resources.clock
+    config = program.load()
     with warehouse.warehouse().transaction() as con:
         is_bound(con, account_sid=program.account_sid, campaign_id=program.campaign_id)
         bound, cycle_id = binding(con), newest_cycle(con)
         counts = decide(
             con,
-            program.load(),
+            config,
             cycle_id=cycle_id,
             run_id=context.run.run_id,
             now=clock.now(),
             campaign_id=bound.campaign_id,
             organization_id=bound.organization_id,
         )
-        shown = {key: table_metadata(con, *key.path) for key in _ABOUT}
+        shown = {
+            key: table_metadata(con, *key.path) | {"preview": preview(con, key.path, columns)}
+            for key, columns in _SHOWN.items()
+        }
+        mapped = conversion_lineage(config, captured(con))
+        shown[CONVERSION] |= lineage(mapped)
+        shown[ITEM] |= lineage(item_lineage(config, captured(con)))
+        shown[DECISION] |= lineage(_DECIDED_FROM | {name: mapped[name] for name in _MAPPED if name in mapped})
         standing = con.execute(
             "select object, event, decision, reason, count(*) from conversions.current_decision "
             "where decision <> 'skip' group by all order by all"
@@ -62,7 +84,11 @@ def decisions(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResul
         "decisions_written": counts.total,
         "written": count_table(names, [(*key, count) for key, count in written]),
         "standing": count_table(names, standing),
-        "chart": bars([(f"{event}: {decision}, {reason}", count) for (_, event, decision, reason), count in written]),
+        "held": bars("Held, by reason", [(f"{row[1]}: {row[3]}", row[4]) for row in standing if row[2] == "hold"]),
+        "chart": bars(
+            "Decisions of this run",
+            [(f"{event}: {decision}, {reason}", count) for (_, event, decision, reason), count in written],
+        ),
     }
     for key, metadata in shown.items():
         yield dg.MaterializeResult(asset_key=key, metadata=metadata)

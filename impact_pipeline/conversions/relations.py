@@ -43,18 +43,24 @@ class Captured:
     def has(self, object_name: str, field_name: str) -> bool:
         return field_name in self.types.get(object_name, {})
 
-    def type_of(self, object_name: str, path: FieldPath) -> FieldType | None:
-        """The type of the field that a path leads to; None where it leads nowhere."""
+    def place_of(self, object_name: str, path: FieldPath) -> tuple[str, str] | None:
+        """The object and the field that a path leads to; None where it leads nowhere."""
         at = "Lead" if path.first_lead else object_name
         for step in path.parts[:-1]:
             reference = self.references.get(at, {}).get(step)
             if reference is None:
                 return None
             at = reference[1]
-        if not self.has(at, path.parts[-1]):
+        return (at, path.parts[-1]) if self.has(at, path.parts[-1]) else None
+
+    def type_of(self, object_name: str, path: FieldPath) -> FieldType | None:
+        """The type of the field that a path leads to; None where it leads nowhere."""
+        place = self.place_of(object_name, path)
+        if place is None:
             return None
-        described = self.described.get(at, {}).get(path.parts[-1], "")
-        return FieldType(column=self.types[at][path.parts[-1]], described=described)
+        at, field_name = place
+        described = self.described.get(at, {}).get(field_name, "")
+        return FieldType(column=self.types[at][field_name], described=described)
 
 
 def captured(con: duckdb.DuckDBPyConnection) -> Captured:

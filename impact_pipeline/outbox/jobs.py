@@ -15,7 +15,7 @@ from impact_pipeline.outbox.moves import LeaseLostError
 from impact_pipeline.outbox.pool import TURNED_AWAY, Stop
 from impact_pipeline.outbox.settings import settings_of
 from impact_pipeline.outbox.submit import submit
-from impact_pipeline.warehouse.assets import bars, count_table
+from impact_pipeline.warehouse.assets import bars, count_table, tag_run
 from impact_pipeline.warehouse.binding import is_bound
 from impact_pipeline.warehouse.high_water import RestoredOldCopy
 from impact_pipeline.warehouse.resource import ClockResource, WarehouseResource
@@ -46,6 +46,7 @@ def submit_requests(context: dg.OpExecutionContext) -> dg.Output[None]:
     finally:
         client.close()
     context.log.info(sentence(report))
+    tag_run(context, program=config.campaign_id, sent=str(report.sent))
     if report.stop is not None and report.stop.code in FAILING:
         failure = dg.Failure(description=sentence(report), metadata=_metadata(report), allow_retries=False)
         raise failure from _cause(report.stop)
@@ -94,7 +95,7 @@ def _metadata(report: SubmitReport) -> dict[str, dg.MetadataValue]:
         "verdicts": count_table(["verdict", "count"], verdicts),
         "waiting": count_table(["wait", "count"], waits),
         "accepted money": count_table(["currency", "amount"], sorted(report.accepted_amounts.items())),
-        "chart": bars(verdicts),
+        "chart": bars("What impact.com answered", verdicts),
     }
 
 

@@ -8,9 +8,10 @@ import duckdb
 
 from impact_pipeline.config.resource import ConfigResource
 from impact_pipeline.reconciliation import report
+from impact_pipeline.reconciliation.figures import funnel_bars, latency_bars, money_bars, reason_bars
 from impact_pipeline.reconciliation.reconcile import ReconciliationCounts, reconcile
 from impact_pipeline.reconciliation.settings import settings_of
-from impact_pipeline.warehouse.assets import bars, count_table, table_metadata
+from impact_pipeline.warehouse.assets import bars, chart, count_table, lineage, preview, table_metadata
 from impact_pipeline.warehouse.binding import is_bound
 from impact_pipeline.warehouse.cycles import binding
 from impact_pipeline.warehouse.resource import ClockResource, WarehouseResource
@@ -24,6 +25,17 @@ _UPSTREAM = (
     dg.AssetKey(["outbox", "request"]),
     dg.AssetKey(["audit", "action"]),
 )
+_SHOWN = ("since", "class", "why", "EventTypeCode", "OrderId", "sent_amount", "CurrencyCode", "impact_amount")
+_COMPARED_FROM = {
+    "OrderId": [("conversions", "decision", "OrderId"), ("outbox", "request", "OrderId"), ("audit", "action", "Oid")],
+    "expected_amount": [("conversions", "decision", "amount")],
+    "sent_amount": [("outbox", "request", "amount")],
+    "wanted_amount": [("outbox", "request", "amount")],
+    "impact_amount": [("audit", "action", "Amount")],
+    "impact_payout": [("audit", "action", "Payout")],
+    "state": [("outbox", "request", "state")],
+    "outcome": [("outbox", "request", "outcome")],
+}
 _ABOUT = {
     STATUS: (
         "One row per key (program, event type, OrderId) that Salesforce asks for, the outbox knows or impact.com "
@@ -72,37 +84,34 @@ def reconciliation(context: dg.AssetExecutionContext) -> Iterator[dg.Materialize
 def _shown(key: dg.AssetKey, con: duckdb.DuckDBPyConnection, counts: ReconciliationCounts) -> dict[str, Any]:
     """What the UI shows of one of the tables beside its columns: numbers and codes, never a record."""
     if key == STATUS:
-        return {
+        return lineage(_COMPARED_FROM) | {
             "keys_compared": counts.keys_compared,
             "rows_changed": counts.rows_changed,
             "classes": answer_table(report.classes(con)),
-            "chart": bars(list(counts.by_class.items())),
+            "chart": bars("Keys by class", counts.by_class.items()),
+            "preview": preview(con, STATUS.path, _SHOWN),
         }
     if key == TOTALS:
-        return {"totals": answer_table(report.totals(con)), "funnel": _funnel(report.funnel(con))}
+        totals = report.totals(con)
+        return {
+            "totals": answer_table(totals),
+            "funnel": chart("How far the conversions got", funnel_bars(report.funnel(con))),
+            "money": chart("Money by month: sent, wanted, confirmed", money_bars(totals.records())),
+            "latency": chart("How long conversions took", latency_bars(report.latency(con).records())),
+        }
     if key == OPEN_DIFFERENCE:
-        return {"open": sum(counts.open_by_class.values()), "by_reason": answer_table(report.open_summary(con))}
+        summary = report.open_summary(con)
+        return {
+            "open": sum(counts.open_by_class.values()),
+            "by_reason": answer_table(summary),
+            "chart": chart("Open differences by reason", reason_bars(summary.records())),
+        }
     return {"calendar": answer_table(report.lock_calendar(con))}
 
 
 def answer_table(answer: report.Answer) -> dg.TableMetadataValue:
-    """An answer as a table of the UI; money and dates as text, since its cells hold only words and plain numbers."""
-    rows = [
-        [value if isinstance(value, str | int | bool | None) else str(value) for value in row] for row in answer.rows
-    ]
-    return count_table(answer.names, rows)
-
-
-def _funnel(answer: report.Answer) -> dg.MarkdownMetadataValue:
-    steps = answer.names[1:]
-    return bars(
-        [
-            (f"{code}: {step}", count)
-            for code, *counts in answer.rows
-            for step, count in zip(steps, counts, strict=True)
-            if count
-        ]
-    )
+    """An answer as a table of the UI."""
+    return count_table(answer.names, answer.rows)
 
 
 assets = [reconciliation]

@@ -4,23 +4,23 @@ The reconciliation as one page for finance and partner managers: a file that nee
 It holds no script and loads nothing. Every text of a record or of impact.com is escaped.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from html import escape
 from pathlib import Path
 from string import Template
-from typing import Any, TypeVar
+from typing import Any
 
 import duckdb
 
 from impact_pipeline.reconciliation import report
-from impact_pipeline.reconciliation.charts import Bar, bar_chart
+from impact_pipeline.reconciliation.figures import funnel_bars, grouped, latency_bars, money_bars, reason_bars
+from impact_pipeline.warehouse.charts import bar_chart
 
 # A browser takes longer over more, and a person reads none of it: the table has them all.
 MOST_DIFFERENCES = 1_000
-K = TypeVar("K")
 _TEMPLATE = Path(__file__).with_name("page.html")
 
 
@@ -79,7 +79,7 @@ def page(con: duckdb.DuckDBPyConnection, *, now: datetime) -> str:
     body = [
         _head(report.as_of(con).records()[0], unbalanced, now),
         _tiles(totals, differences, locks, now),
-        _charts(totals, report.funnel(con), report.open_summary(con).records()),
+        _charts(totals, report.funnel(con), report.open_summary(con).records(), report.latency(con).records()),
         "<h2>Totals</h2><p class='told'>By event type, month of the event date in the program's time zone, and "
         "currency. Expected = not sent + sent; sent = refused + not credited + credited + reversed + open.</p>",
         _table("Counts", _COUNTS, totals),
@@ -140,11 +140,17 @@ def _by_currency(totals: Sequence[dict[str, Any]], name: str, currency: str) -> 
     return " · ".join(f"{amount:,.2f} {code}" for code, amount in sorted(sums.items())) or "0.00"
 
 
-def _charts(totals: Sequence[dict[str, Any]], funnel: report.Answer, summary: Sequence[dict[str, Any]]) -> str:
+def _charts(
+    totals: Sequence[dict[str, Any]],
+    funnel: report.Answer,
+    summary: Sequence[dict[str, Any]],
+    latency: Sequence[dict[str, Any]],
+) -> str:
     shown = (
         ("How far the conversions got", funnel_bars(funnel)),
         ("Money by month: sent, wanted after corrections, confirmed", money_bars(totals)),
         ("Open differences by reason", reason_bars(summary)),
+        ("How long the conversions of the last 30 days took", latency_bars(latency)),
     )
     figures = "".join(
         f"<figure><figcaption>{escape(title)}</figcaption>{bar_chart(title, groups)}</figure>"
@@ -153,55 +159,11 @@ def _charts(totals: Sequence[dict[str, Any]], funnel: report.Answer, summary: Se
     return f"<div class='charts'>{figures}</div>"
 
 
-def funnel_bars(funnel: report.Answer) -> list[tuple[str, list[Bar]]]:
-    """Per event type: expected, sent, processed, credited, matched."""
-    return [
-        (
-            row[0],
-            [
-                Bar(label=step, value=Decimal(count), text=f"{count:,}", colour=number)
-                for number, (step, count) in enumerate(zip(funnel.names[1:], row[1:], strict=True))
-            ],
-        )
-        for row in funnel.rows
-    ]
-
-
-def money_bars(totals: Sequence[dict[str, Any]]) -> list[tuple[str, list[Bar]]]:
-    """Per month and currency of what was sent: money sent, wanted after corrections, and confirmed by impact.com."""
-    kinds = {"sent": "sent_amount", "wanted": "wanted_amount", "confirmed": "impact_amount"}
-    groups = []
-    for (month, currency), rows in _grouped(totals, lambda row: (row["month"], row["CurrencyCode"])):
-        sums = {kind: sum((row[name] or Decimal(0) for row in rows), Decimal(0)) for kind, name in kinds.items()}
-        bars = [
-            Bar(label=kind, value=amount, text=f"{amount:,.2f}", colour=number)
-            for number, (kind, amount) in enumerate(sums.items())
-        ]
-        if any(sums.values()):
-            groups.append((f"{month:%Y-%m}, {currency}", bars))
-    return groups
-
-
-def reason_bars(summary: Sequence[dict[str, Any]]) -> list[tuple[str, list[Bar]]]:
-    """Per class: the reasons of what is open, in counts."""
-    return [
-        (
-            name,
-            [
-                Bar(label=why, value=Decimal(count), text=f"{count:,}", colour=2)
-                for why, several in _grouped(rows, lambda row: row["why"] or "(no reason)")
-                if (count := sum(row["key_count"] for row in several))
-            ],
-        )
-        for name, rows in _grouped(summary, lambda row: row["class"])
-    ]
-
-
 def _open(differences: Sequence[dict[str, Any]]) -> str:
     parts = ["<h2>Open differences</h2>"]
     if not differences:
         parts.append("<p class='good'>Nothing is open.</p>")
-    for name, rows in _grouped(differences[:MOST_DIFFERENCES], lambda row: row["class"]):
+    for name, rows in grouped(differences[:MOST_DIFFERENCES], lambda row: row["class"]):
         parts.append(f"<h3>{escape(name)} ({len(rows):,})</h3><p class='remedy'>{escape(rows[0]['remedy'])}</p>")
         parts.append(_table("", _DIFFERENCES, rows))
     if len(differences) > MOST_DIFFERENCES:
@@ -210,16 +172,6 @@ def _open(differences: Sequence[dict[str, Any]]) -> str:
             "reconciliation.open_difference has all.</p>"
         )
     return "".join(parts)
-
-
-def _grouped(
-    rows: Iterable[dict[str, Any]], key: Callable[[dict[str, Any]], K]
-) -> list[tuple[K, list[dict[str, Any]]]]:
-    """The rows by what `key` gives, in the order in which each first comes."""
-    groups: dict[K, list[dict[str, Any]]] = {}
-    for row in rows:
-        groups.setdefault(key(row), []).append(row)
-    return list(groups.items())
 
 
 def _table(caption: str, columns: Sequence[Column], rows: Sequence[dict[str, Any]]) -> str:

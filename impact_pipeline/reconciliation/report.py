@@ -69,6 +69,11 @@ def funnel(con: duckdb.DuckDBPyConnection) -> Answer:
     return _answer(con, sql_file(__file__, "funnel.sql"))
 
 
+def latency(con: duckdb.DuckDBPyConnection) -> Answer:
+    """Per event type: how long conversions of the newest 30 days took until they were sent and ended, in seconds."""
+    return _answer(con, sql_file(__file__, "latency.sql"))
+
+
 def open_summary(con: duckdb.DuckDBPyConnection) -> Answer:
     """Open differences by class and reason: how many, their money on both sides, and since when."""
     return _answer(con, sql_file(__file__, "open_summary.sql"))

@@ -1,15 +1,25 @@
-"""What the stages show of a table in the Dagster UI, and the readers' copy as the asset that ends a cycle."""
+"""
+What the stages show of a table in the Dagster UI, and the readers' copy as the asset that ends a cycle.
 
-from collections.abc import Sequence
+The UI has no login: what is shown are counts, Ids, codes and money, and never a private column.
+"""
+
+import base64
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import dagster as dg
 import duckdb
 
+from impact_pipeline.warehouse.charts import Bar, bar_chart
 from impact_pipeline.warehouse.publish import PRIVATE, publish
 from impact_pipeline.warehouse.resource import ClockResource, WarehouseResource
-from impact_pipeline.warehouse.sql import quote_identifier
+from impact_pipeline.warehouse.sql import Column, quote_identifier
 
+_PREVIEWED_ROWS = 8
 PUBLISHED = dg.AssetKey(["warehouse", "published"])
 
 
@@ -29,20 +39,82 @@ def table_metadata(con: duckdb.DuckDBPyConnection, schema: str, table: str) -> d
     }
 
 
+def preview(con: duckdb.DuckDBPyConnection, path: Sequence[str], columns: Sequence[str]) -> dg.TableMetadataValue:
+    """
+    The newest rows of the table [schema, table], in some columns; the newest by the first of them.
+
+    Raises:
+        ValueError: one of the columns is private, or nobody has said that it may be read.
+    """
+    schema, table = path
+    rows = con.execute(
+        "select column_name from duckdb_columns() where database_name = current_database() and schema_name = $schema "
+        "and table_name = $table and comment is not null and not starts_with(comment, $private)",
+        {"schema": schema, "table": table, "private": PRIVATE},
+    ).fetchall()
+    if hidden := set(columns) - {name for (name,) in rows}:
+        raise ValueError(f"{', '.join(sorted(hidden))} of {schema}.{table} may not be shown.")
+    shown = ", ".join(quote_identifier(column) for column in columns)
+    newest = con.execute(
+        f"select {shown} from {quote_identifier(schema)}.{quote_identifier(table)} "
+        f"order by {quote_identifier(columns[0])} desc limit {_PREVIEWED_ROWS}"
+    ).fetchall()
+    return count_table(columns, newest)
+
+
+def lineage(columns: Mapping[str, Iterable[Column]]) -> dict[str, dg.TableColumnLineage]:
+    """Metadata that tells from which columns of other assets each column comes."""
+    deps = {
+        name: [
+            dg.TableColumnDep(asset_key=dg.AssetKey([schema, table]), column_name=column)
+            for schema, table, column in sources
+        ]
+        for name, sources in columns.items()
+    }
+    return {"dagster/column_lineage": dg.TableColumnLineage(deps)}
+
+
+def tag_run(context: dg.AssetExecutionContext | dg.OpExecutionContext, **tags: str) -> None:
+    """Mark the run with what it worked on, so that the UI finds it again by that: impact_pipeline/NAME."""
+    context.instance.add_run_tags(
+        context.run.run_id, {f"impact_pipeline/{name}": value for name, value in tags.items()}
+    )
+
+
 def count_table(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> dg.TableMetadataValue:
-    """Rows of words and numbers as a table of the UI; never for values of records."""
+    """Rows of words and numbers as a table of the UI; money, times and lists as text. Never for values of records."""
     return dg.MetadataValue.table(
-        records=[dg.TableRecord(dict(zip(names, row, strict=True))) for row in rows],
+        records=[dg.TableRecord(dict(zip(names, map(_cell, row), strict=True))) for row in rows],
         schema=dg.TableSchema(columns=[dg.TableColumn(name=name) for name in names]),
     )
 
 
-def bars(counts: Sequence[tuple[str, int]]) -> dg.MarkdownMetadataValue:
-    """Labels and numbers as a bar chart in text, for people who would rather look than read."""
-    longest = max((count for _, count in counts), default=0)
-    width = max((len(label) for label, _ in counts), default=0)
-    lines = [f"{label.ljust(width)}  {'█' * max(1, round(30 * count / longest))} {count:,}" for label, count in counts]
-    return dg.MetadataValue.md("```\n" + "\n".join(lines or ["nothing"]) + "\n```")
+def _cell(value: Any) -> str | int | float | bool | None:
+    """A cell of the UI holds only words and plain numbers."""
+    match value:
+        case str() | int() | float() | None:
+            return value
+        case datetime():
+            return f"{value:%Y-%m-%d %H:%M:%S}"
+        case list() | tuple():
+            return ", ".join(str(each) for each in value)
+    return str(value)
+
+
+def bars(title: str, counts: Iterable[tuple[str, int]]) -> dg.MarkdownMetadataValue:
+    """Labels and numbers as a chart, for people who would rather look than read."""
+    return chart(title, [("", [Bar(label=label, value=Decimal(count), text=f"{count:,}") for label, count in counts])])
+
+
+def chart(title: str, groups: Sequence[tuple[str, Sequence[Bar]]]) -> dg.MarkdownMetadataValue:
+    """Bars as a picture inside the page: its colours are readable on a light and on a dark ground. Its numbers are
+    its other text."""
+    told = [f"{heading} {bar.label} {bar.text}".strip() for heading, several in groups for bar in several]
+    if not told:
+        return dg.MetadataValue.md("nothing")
+    picture = base64.b64encode(bar_chart(title, groups).encode()).decode()
+    words = re.sub(r"([\\\[\]])", r"\\\1", f"{title}: {'; '.join(told)}")
+    return dg.MetadataValue.md(f"![{words}](data:image/svg+xml;base64,{picture})")
 
 
 def published_asset(deps: Sequence[dg.AssetKey]) -> dg.AssetsDefinition:

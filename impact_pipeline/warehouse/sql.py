@@ -6,6 +6,9 @@ from pathlib import Path
 
 import duckdb
 
+# Schema, table and name of a column, as lineage tells them.
+Column = tuple[str, str, str]
+
 
 def quote_identifier(name: str) -> str:
     """The name in double quotes, safe inside a statement. Raises ValueError for an empty name or one with a NUL."""

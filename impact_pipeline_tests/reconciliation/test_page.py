@@ -72,7 +72,7 @@ def test_the_page_shows_totals_open_differences_and_what_locks(rows):
     assert CODES[WON] in text
     assert "held (1)" in text
     assert "Mend what the reason names" in text
-    assert text.count("<svg") == 3
+    assert text.count("<svg") == 4
 
 
 def test_it_holds_no_script_and_loads_nothing(rows):
