@@ -17,7 +17,7 @@ from typing import Generic, Protocol, TypeVar
 
 READERS = 4
 GATHER_SECONDS = 1.0
-GATHER_BYTES = 64 * 1024 * 1024
+GATHER_BYTES = 8 * 1024 * 1024
 _POLL_SECONDS = 0.1
 
 

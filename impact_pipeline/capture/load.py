@@ -29,7 +29,7 @@ _CUT_OFF = (
 # Ids of 15 characters get the three that make them safe where case is lost (Salesforce's object reference, Id).
 _ID_MACRO = """
 create or replace temp macro salesforce_id(id) as
-case when length(id) = 15
+case when strlen(id) = 15
      then id || array_to_string(list_transform([0, 5, 10], lambda start: substr(
               'ABCDEFGHIJKLMNOPQRSTUVWXYZ012345',
               1 + list_sum(list_transform([0, 1, 2, 3, 4], lambda place:
@@ -255,7 +255,7 @@ def _not_empty(staged: Sequence[StagedRows]) -> list[StagedRows]:
 
 
 def _reader(rows: StagedRows) -> str:
-    """A table function over the file, every value as text."""
+    """A table over the file, every value as text; null where it is empty, as it always is in CSV."""
     kinds = ", ".join(f"{quote_literal(name)}: 'VARCHAR'" for name in rows.columns)
     if rows.is_csv:
         return (
@@ -264,8 +264,8 @@ def _reader(rows: StagedRows) -> str:
             f"buffer_size = {_BUFFER_BYTES})"
         )
     return (
-        f"read_json($file, format = 'newline_delimited', columns = {{{kinds}}}, "
-        f"maximum_object_size = {LONGEST_ROW_BYTES})"
+        "(select nullif(columns(*), '') as '\\0' from read_json("
+        f"$file, format = 'newline_delimited', columns = {{{kinds}}}, maximum_object_size = {LONGEST_ROW_BYTES}))"
     )
 
 
@@ -318,8 +318,8 @@ def _is_deleted(plan: ObjectPlan, columns: list[tuple[Field, str]]) -> str:
 
 
 def _value(field: Field, column_type: str) -> str:
-    """The text of a field as a value of its column; null where it is empty, an error where it can't be that."""
-    text = _text(field)
+    """The text of a field as a value of its column; an error where it can't be that."""
+    text = _q(field.name)
     if field.is_id:
         return f"salesforce_id({text})"
     if field.duckdb_type == "VARCHAR":
@@ -334,7 +334,7 @@ def _value(field: Field, column_type: str) -> str:
 
 def _misfits(field: Field) -> str:
     """Whether the text of a field can't become a value of its type."""
-    text = _text(field)
+    text = _q(field.name)
     value = f"try_cast({text} as {field.duckdb_type})"
     if field.duckdb_type == "BIGINT":
         value = f"case when contains({text}, '.') then {_whole(text, otherwise='null')} else {value} end"
@@ -344,10 +344,6 @@ def _misfits(field: Field) -> str:
 def _whole(text: str, *, otherwise: str) -> str:
     number = f"try_cast({text} as decimal(18, 3))"
     return f"case when {number} = trunc({number}) then {number}::bigint else {otherwise} end"
-
-
-def _text(field: Field) -> str:
-    return f"nullif({_q(field.name)}, '')"
 
 
 def _columns(names: Iterable[str]) -> str:

@@ -48,6 +48,7 @@ FAULTS: tuple[tuple[str, str | None, dict[str, object]], ...] = (
     ("gateway_page", None, {}),
     ("truncated_body", None, {}),
     ("truncated_body", "^query", {"quiet": True}),
+    ("truncated_body", "^bulk_results", {"quiet": True}),
     ("concurrent_limit", None, {}),
     ("short_pages", "^query", {"rows": 2}),
     ("repeated_rows", "^query_more", {"repeat": 1}),
@@ -222,7 +223,7 @@ ACTIONS: tuple[Callable[[Play, int, Late], None], ...] = (
 Step = tuple[int, int, int, Late]
 steps = st.tuples(
     st.integers(0, len(ACTIONS) - 1),
-    st.integers(0, 23),
+    st.integers(0, len(FAULTS) - 1),
     st.sampled_from([0, 0, 1, 7, 60, 400, 3000]),
     st.one_of(st.none(), st.none(), st.timedeltas(timedelta(seconds=1), LATEST_COMMIT)),
 )

@@ -41,13 +41,13 @@ def record_json(org: Org, kind: ObjectType, record: Record, names: Sequence[str]
 
 class CsvLines:
     """
-    The CSV lines of a job's rows. A line is printed once for each state of a record: a job over columns that an
-    earlier one had prints what has changed since.
+    The CSV lines of a job's rows. A line is printed once for each state of a record: a job over columns that the last
+    one over them had, too, prints what has changed since.
     """
 
     def __init__(self) -> None:
-        self._printed: dict[object, dict[str, bytes]] = {}
-        self._as_of: dict[object, dict[str, Record]] = {}
+        # By the identity of the record, which a change replaces; the rows are kept so that it stays theirs.
+        self._printed: dict[object, tuple[Sequence[Record], dict[int, bytes]]] = {}
 
     def of(self, org: Org, found: Found, delimiter: str) -> list[bytes]:
         """A line for each row, without a header and without line endings."""
@@ -55,12 +55,14 @@ class CsvLines:
             # A parent may change without the row.
             return _csv_lines(org, found, found.rows, delimiter)
         asked = (found.kind.name, tuple(column.field for column in found.columns), delimiter)
-        printed, as_of = self._printed.setdefault(asked, {}), self._as_of.setdefault(asked, {})
-        ids = [str(row["Id"]) for row in found.rows]
-        changed = [row for row, last in zip(found.rows, map(as_of.get, ids), strict=True) if last is not row]
-        for row, line in zip(changed, _csv_lines(org, found, changed, delimiter), strict=True):
-            printed[str(row["Id"])], as_of[str(row["Id"])] = line, row
-        return [printed[record_id] for record_id in ids]
+        _, printed = self._printed.get(asked, ((), {}))
+        keys = list(map(id, found.rows))
+        new = [row for row, line in zip(found.rows, map(printed.get, keys), strict=True) if line is None]
+        if new:
+            lines = dict(zip(map(id, new), _csv_lines(org, found, new, delimiter), strict=True))
+            printed = {key: lines[key] if key in lines else printed[key] for key in keys}
+            self._printed[asked] = (found.rows, printed)
+        return list(map(printed.__getitem__, keys))
 
 
 def csv_header(found: Found, delimiter: str) -> bytes:

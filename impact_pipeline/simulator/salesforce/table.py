@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from impact_pipeline.simulator.salesforce.values import Record, Value
 
 SORTED_FIELDS = ("SystemModstamp", "CreatedDate", "LastModifiedDate")
-STAMP_LENGTH = len("2026-11-20T10:00:00.000")
 AFTER_ANY_ID = "\x7f"
 
 
@@ -72,31 +71,31 @@ class Table:
         index = self._sorted.get(field)
         if index is None:
             index = self._sorted[field] = _SortedIndex(field, self.rows)
-        rows = self.rows
-        return [rows[record_id] for record_id in index.between(rows, low, high)]
+        return index.between(self.rows, low, high)
 
 
 class _SortedIndex:
-    """Ids in the order of a stamp, then their own; changed ones are merged when the next question comes."""
+    """Records in the order of a stamp, then of their Ids; changed ones are merged when the next question comes."""
 
     def __init__(self, field: str, rows: dict[str, Record]) -> None:
         self._field = field
         # Stamps are of one length, so stamp and Id in one text sort as the pair, and faster.
         self._keys: list[str] = []
-        self._ids: list[str] = []
+        self._records: list[Record] = []
         self.dirty: set[str] = set(rows)
 
-    def between(self, rows: dict[str, Record], low: str | None, high: str | None) -> list[str]:
+    def between(self, rows: dict[str, Record], low: str | None, high: str | None) -> list[Record]:
         if self.dirty:
             self._merge(rows)
         start = 0 if low is None else bisect_left(self._keys, low)
         end = len(self._keys) if high is None else bisect_left(self._keys, high)
-        return self._ids[start:end]
+        return self._records[start:end]
 
     def _merge(self, rows: dict[str, Record]) -> None:
         dirty, field = self.dirty, self._field
-        keys = [key for key, record_id in zip(self._keys, self._ids, strict=True) if record_id not in dirty]
         changed = [rows[record_id] for record_id in dirty if record_id in rows]
-        keys += [f"{record[field]}{record['Id']}" for record in changed if record.get(field) is not None]
-        keys.sort()
-        self._keys, self._ids, self.dirty = keys, [key[STAMP_LENGTH:] for key in keys], set()
+        known = dict(zip(self._keys, self._records, strict=True))
+        known = {key: record for key, record in known.items() if record["Id"] not in dirty}
+        known |= {f"{record[field]}{record['Id']}": record for record in changed if record.get(field) is not None}
+        self._keys = sorted(known)
+        self._records, self.dirty = [known[key] for key in self._keys], set()
