@@ -46,6 +46,7 @@ IDS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "line 3": ("OpportunityLineItem", "00kam00000000zIAAQ", {"Quantity": 1, "UnitPrice": 100, "Sku__c": "A"}),
 }
 ONE_BY_ONE = CaptureOptions(readers=1, gather_seconds=0.0)
+BULK = CaptureOptions(bulk_from_rows=1, poll_seconds=0.01)
 USER = "005am00000000z1AAA"
 _SPAN = re.compile(r"(-?\d+)(m|h|d)\Z")
 
@@ -111,6 +112,7 @@ class Story:
         self.reread: tuple[str, ...] = ()
         self.sweep: tuple[str, ...] = ()
         self.left_out: tuple[str, ...] = ()
+        self.options: CaptureOptions | None = ONE_BY_ONE if "backwards" in case else None
         self.late: list[dict[str, Any]] = []
         self.cycles = 0
         self.seen = 0
@@ -154,7 +156,7 @@ class Story:
 
     def cycle(self) -> None:
         self.cycles += 1
-        report = self.capture(**({"options": ONE_BY_ONE} if "backwards" in self.case else {}))
+        report = self.capture(options=self.options)
         self.reread = self.sweep = self.left_out = ()
         now = self.world.clock.now()
         with self.world.warehouse.transaction() as con:
@@ -244,6 +246,10 @@ class Story:
     def _sweep(self, _: str, value: list[str]) -> None:
         """The next cycle compares all Ids of these objects."""
         self.sweep = tuple(value)
+
+    def _bulk(self, _: str, value: bool) -> None:
+        """From now on objects are read by bulk jobs, or not."""
+        self.options = BULK if value else None
 
     def _leave_out(self, _: str, value: list[str]) -> None:
         """The next cycle ends before it comes to these objects."""
