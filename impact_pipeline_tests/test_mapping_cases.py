@@ -154,6 +154,36 @@ def test_parents_of_any_depth_are_written_where_they_belong(folder: Path) -> Non
     assert result.exit_code == 0, result.output
 
 
+def test_a_deal_has_a_primary_contact(folder: Path) -> None:
+    path = folder / "objects/opportunity.yaml"
+    text = path.read_text("utf-8").replace('["{Customer_Id__c?}"', '["{primary_contact.Customer_Id__c}"', 1)
+    path.write_text(text.replace('Date3: "{CloseDate}"', 'Text1: "{primary_contact.Account.Name}"', 1), "utf-8")
+    case = {"before": {"StageName": "Proposal"}, "record": {"Id": "006000000000001", "StageName": "Negotiation"}}
+    contact = {"Customer_Id__c": "cus-1", "Account": {"Name": "Hatfan"}}
+    sent = {
+        "EventTypeCode": "Opportunity_Negotiation",
+        "EventDate": "2026-11-20T10:00:00Z",
+        "OrderId": "Opportunity_Negotiation_006000000000001AAA",
+        "CustomerId": "cus-1",
+        "Text1": "Hatfan",
+    }
+    then = {"negotiation": {"send": sent}}
+    without = {name: value for name, value in sent.items() if name != "Text1"} | {"CustomerId": "006000000000001AAA"}
+    write(
+        folder,
+        "deal",
+        object="Opportunity",
+        cases={
+            "with one": {**case, "primary_contact": contact, "then": then},
+            "without": {**case, "then": {"negotiation": {"send": without}}},
+        },
+    )
+
+    result = run(folder)
+
+    assert result.exit_code == 0, result.output
+
+
 def test_scripts_get_every_answer_as_json(folder: Path) -> None:
     record = {"Id": "00Q000000000001", "Status": "Qualified"}
     case = {"before": {"Status": "Open"}, "record": record, "then": {"qualified": "send field_changed"}}

@@ -11,7 +11,9 @@ from typing import Any
 
 from impact_pipeline.cli.invented_org import InventedOrg
 from impact_pipeline.config.cases import FOLDER, Case, CaseFile
+from impact_pipeline.config.compiled import ROLES
 from impact_pipeline.config.errors import ConfigError, Problem
+from impact_pipeline.config.expressions import STARTS
 from impact_pipeline.config.files import read_model, suggestion
 from impact_pipeline.config.history import HistorySource
 from impact_pipeline.config.load import Config
@@ -112,6 +114,9 @@ def _rows_of(config: Config, org: InventedOrg, one: NamedCase, numbers: Iterator
         rows.add(lines, {**line, parent: record["Id"]})
     if case.first_lead is not None:
         rows.add("Lead", {"IsConverted": True, f"Converted{one.object}Id": record["Id"], **case.first_lead})
+    if case.primary_contact is not None:
+        contact = rows.add("Contact", case.primary_contact)["Id"]
+        rows.add(ROLES, {"OpportunityId": record["Id"], "ContactId": contact, "IsPrimary": True})
     for history in dict.fromkeys(h for event in config.objects[one.object].events.values() for h in event.histories):
         rows.tell(history, record, earlier)
     return rows
@@ -143,7 +148,8 @@ def _learn(config: Config, org: InventedOrg, one: NamedCase) -> list[Problem]:
     at, case = f"cases.{one.name}", one.case
     problems = [*org.learn(one.file, f"{at}.record", one.object, case.record)]
     problems += org.learn(one.file, f"{at}.before", one.object, case.before or {})
-    problems += org.learn(one.file, f"{at}.first_lead", "Lead", case.first_lead or {})
+    for start, target in STARTS.items():
+        problems += org.learn(one.file, f"{at}.{start}", target, getattr(case, start) or {})
     lines, _ = config.lines().get(one.object, ("", ""))
     if case.lines and not lines:
         problems.append(_problem(one.file, f"{at}.lines", "", "no event has items.", "Leave them out."))

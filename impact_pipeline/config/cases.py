@@ -59,6 +59,9 @@ class Case(_Model):
     )
     lines: tuple[dict[str, Any], ...] = Field(default=(), description="The lines of the record.")
     first_lead: dict[str, Any] | None = Field(default=None, description="The Lead that was converted into the record.")
+    primary_contact: dict[str, Any] | None = Field(
+        default=None, description="The Contact that has the primary role in the opportunity."
+    )
     at: AwareDatetime = Field(
         default=datetime(2026, 11, 20, 10, tzinfo=UTC),
         description="When the record was made or changed, such as 2026-11-20T10:00:00Z.",

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from impact_pipeline.config.expressions import Expression, FieldPath
+from impact_pipeline.config.expressions import STARTS, Expression, FieldPath
 from impact_pipeline.config.history import HistorySource
 from impact_pipeline.config.models import Event, ObjectFile, Pipeline
 from impact_pipeline.config.templates import Template, paths
@@ -12,6 +12,8 @@ from impact_pipeline.config.templates import Template, paths
 LINES = "items"  # in `updated` and `changed` it stands for the lines, as if they were a field
 # Read where the org has them, to tell a renamed stage or status from 40,000 changes.
 VALUE_LISTS = {"Opportunity": ("StageName", "OpportunityStage"), "Lead": ("Status", "LeadStatus")}
+# It tells the primary contact of an opportunity.
+ROLES = "OpportunityContactRole"
 # Their first Lead may have been converted into the account only.
 _BELONG_TO_ACCOUNTS = ("Contact", "Opportunity")
 
@@ -135,11 +137,11 @@ class Config:
         for name, about in self.objects.items():
             mine = wanted.setdefault(name, set())
             for path in about.record_paths():
-                if path.first_lead:
-                    wanted.setdefault("Lead", set()).add(path.dotted)
-                    mine |= {"AccountId"} if name in _BELONG_TO_ACCOUNTS else set()
-                else:
-                    mine.add(path.dotted)
+                (wanted.setdefault(STARTS[path.start], set()) if path.start else mine).add(path.dotted)
+                if path.start == "first_lead" and name in _BELONG_TO_ACCOUNTS:
+                    mine.add("AccountId")
+                if path.start == "primary_contact":
+                    wanted.setdefault(ROLES, set()).update(("OpportunityId", "ContactId", "IsPrimary"))
             mine |= self.watched_fields(name)
             for event in about.events.values():
                 mine |= set(event.declared.once_per)
@@ -163,7 +165,7 @@ class Config:
         optional: dict[str, set[str]] = {}
         needed: dict[str, set[str]] = {name: set(self.watched_fields(name)) for name in self.objects}
         for name, about in self.objects.items():
-            reads = [("Lead" if path.first_lead else name, path) for path in about.record_paths()]
+            reads = [(STARTS.get(path.start, name), path) for path in about.record_paths()]
             for event in about.events.values():
                 needed[name] |= set(event.declared.once_per)
                 needed[name] |= {event.declared.refund_of} if event.declared.refund_of else set()

@@ -139,6 +139,11 @@ class ExpressionError(ValueError):
     """The expression is not one, or asks for something that an expression may not do. Says what and why."""
 
 
+# What a path may start from instead of the record: the oldest Lead that was converted into it, or its primary contact.
+# Behind each the object that it is.
+STARTS = {"first_lead": "Lead", "primary_contact": "Contact"}
+
+
 @dataclass(frozen=True, kw_only=True)
 class FieldPath:
     """
@@ -148,17 +153,17 @@ class FieldPath:
         parts: relationship names and, last, the field: ("Account", "Name").
         before: the value on the version before.
         optional: null where the org has no such field.
-        first_lead: of the oldest Lead that was converted into the record.
+        start: a key of STARTS where it does not start from the record itself, else empty.
     """
 
     parts: tuple[str, ...]
     before: bool = False
     optional: bool = False
-    first_lead: bool = False
+    start: str = ""
 
     def __str__(self) -> str:
-        prefix = "before." if self.before else "first_lead." if self.first_lead else ""
-        return prefix + self.dotted + ("?" if self.optional else "")
+        prefix = "before" if self.before else self.start
+        return (f"{prefix}." if prefix else "") + self.dotted + ("?" if self.optional else "")
 
     @property
     def dotted(self) -> str:
@@ -285,8 +290,8 @@ def _path(node: exp.Expr) -> FieldPath:
     prefix = names[0].lower() if len(names) > 1 else ""
     if prefix == "before":
         return FieldPath(parts=names[1:], before=True)
-    if prefix == "first_lead":
-        return FieldPath(parts=names[1:], first_lead=True)
+    if prefix in STARTS:
+        return FieldPath(parts=names[1:], start=prefix)
     return FieldPath(parts=names)
 
 

@@ -80,9 +80,9 @@ def item_problems(file: str, at: str, parameters: Mapping[str, Template]) -> Ite
     yield from together_problems(file, at, parameters)
     for name, template in parameters.items():
         yield from value_problems(file, f"{at}.{name}", catalogue().by_name[name], template)
-        if any(path.first_lead for path in paths(template)):
+        for start in dict.fromkeys(path.start for path in paths(template) if path.start):
             remedy = "Use it in conversion or customer_id."
-            yield Problem(file=file, key=f"{at}.{name}", value="", problem="a line has no first_lead.", remedy=remedy)
+            yield Problem(file=file, key=f"{at}.{name}", value="", problem=f"a line has no {start}.", remedy=remedy)
         if _uses_currency(template):
             remedy = "Map CurrencyCode in conversion: it holds for all lines."
             yield Problem(file=file, key=f"{at}.{name}", value="", problem="a line has no {_currency}.", remedy=remedy)

@@ -62,7 +62,7 @@ class Reader:
             self._add(
                 "full_reread", model.full_reread, found, 'Write five fields, such as "0 3 * * *": daily at three.'
             )
-        return ObjectConfig(
+        about = ObjectConfig(
             name=model.object,
             file=self.file,
             declared=model,
@@ -71,6 +71,10 @@ class Reader:
             customer_id=tuple(self._customer_id(place, source) for place, source in enumerate(model.customer_id)),
             events={name: self._event(name, event, model.object) for name, event in model.events.items()},
         )
+        if model.object != "Opportunity" and any(path.start == "primary_contact" for path in about.record_paths()):
+            problem = "primary_contact is read, and only opportunities have one."
+            self._add("object", model.object, problem, "Read a contact that the record refers to, or leave it out.")
+        return about
 
     def _customer_id(self, place: int, source: object) -> Template:
         key = f"customer_id.{place}"
@@ -245,9 +249,9 @@ class Reader:
         except ExpressionError as error:
             self._add(key, text, str(error), "Compare fields with values, such as StageName = 'Closed Won'.")
             return None
-        if any(path.first_lead for path in expression.paths()):
+        for start in dict.fromkeys(path.start for path in expression.paths() if path.start):
             remedy = "Use it in conversion or customer_id, or compare a field of the record."
-            self._add(key, text, "first_lead is not known where events are decided.", remedy)
+            self._add(key, text, f"{start} is not known where events are decided.", remedy)
         if expression.uses_before() and not may_use_before:
             self._add(key, text, "before. belongs into when: this holds for the record as it is.", "Use when.")
         return expression

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from impact_pipeline.config.expressions import Expression, ExpressionError, FieldPath
+from impact_pipeline.config.expressions import STARTS, Expression, ExpressionError, FieldPath
 
 FILTERS = ("code", "date", "map", "sha1_email", "short", "lower", "upper", "trim")
 # Hexadecimal digits of SHA-256 at the end of a shortened value, and the lengths that a value can be shortened to.
@@ -159,7 +159,7 @@ def identifies(template: Template) -> bool:
     """Whether two records can't share what it gives: the record's own Id is in it, whichever way it goes."""
     match template:
         case FieldPath():
-            return template.parts == ("Id",) and not template.first_lead
+            return template.parts == ("Id",) and not template.start
         case Filter(name=name, source=source):
             return name in ("code", "lower", "trim", "upper") and identifies(source)
         case Concat(parts=parts):
@@ -167,7 +167,7 @@ def identifies(template: Template) -> bool:
         case FirstOf(options=options):
             return all(identifies(option) for option in options)
         case Sql(expression=expression):
-            return any(path.parts == ("Id",) and not path.first_lead for path in expression.paths())
+            return any(path.parts == ("Id",) and not path.start for path in expression.paths())
     return False
 
 
@@ -193,10 +193,10 @@ def _field(name: str) -> Template:
     parts = tuple(name.removesuffix("?").split("."))
     if parts[0].lower() == "before":
         raise TemplateError("before. belongs into when: a conversion reports what the record is now.")
-    first_lead = parts[0] == "first_lead" and len(parts) > 1
-    if first_lead:
+    start = parts[0] if parts[0] in STARTS and len(parts) > 1 else ""
+    if start:
         parts = parts[1:]
     if not all(_NAME.match(part) for part in parts):
         specials = ", ".join(f"{{{special}}}" for special in SPECIALS)
         raise TemplateError(f"{{{name}}} is no field and none of {specials}.")
-    return FieldPath(parts=parts, optional=optional, first_lead=first_lead)
+    return FieldPath(parts=parts, optional=optional, start=start)

@@ -163,7 +163,7 @@ class _Compiler:
         if declared.refund_of:
             rules.append("when m.kind = 'refund' then {'do': 'modify', 'code': 'ORDER_UPDATE'}")
         approvals = [f"{when} then {quote_literal(rule.code)}" for rule, when in matches if rule.do == "approve"]
-        mapped = {path.parts[0] for t in event.conversion.values() for path in paths(t) if not path.first_lead}
+        mapped = {path.parts[0] for t in event.conversion.values() for path in paths(t) if not path.start}
         mapped |= {"CurrencyIsoCode"} if "CurrencyCode" in event.conversion else set()
         stage_time = at_moment_of("LastStageChangeDate") if self.captured.has(name, "LastStageChangeDate") else "null"
         history_changed = _differs([history.field for history in event.histories])

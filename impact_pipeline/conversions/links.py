@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+from impact_pipeline.config.compiled import ROLES
+from impact_pipeline.config.expressions import STARTS
 from impact_pipeline.config.load import ObjectConfig
 from impact_pipeline.config.templates import paths
 from impact_pipeline.conversions.relations import Captured
@@ -14,7 +16,8 @@ def read_behind(about: ObjectConfig, captured: Captured) -> dict[str, datetime]:
     found = {"Lead"} if captured.has("Lead", f"Converted{about.name}Id") else set()
     for template in about.customer_id:
         for path in paths(template):
-            at = "Lead" if path.first_lead else about.name
+            at = STARTS.get(path.start, about.name)
+            found |= {ROLES} if path.start == "primary_contact" else set()
             for step in path.parts[:-1]:
                 found.add(at)
                 at = captured.references.get(at, {}).get(step, ("", at))[1]
@@ -24,25 +27,27 @@ def read_behind(about: ObjectConfig, captured: Captured) -> dict[str, datetime]:
 
 
 def first_lead_sql(about: ObjectConfig, captured: Captured) -> str:
-    """The query of the oldest Lead that was converted into each record, or into its account: record_id, lead_id."""
-    uses = any(
-        path.first_lead
-        for template in (
-            *about.customer_id,
-            *(t for e in about.events.values() for t in e.conversion.values()),
-        )
-        for path in paths(template)
-    )
+    """
+    The query of the oldest Lead that was converted into each record: record_id, lead_id.
+
+    Where there is none, the oldest that was converted into its primary contact, as far as that is captured, else into
+    its account.
+    """
     field = f"Converted{about.name}Id"
-    if not uses or not captured.has("Lead", field):
+    if not _uses(about, "first_lead") or not captured.has("Lead", field):
         return "select null::varchar as record_id, null::varchar as lead_id where false"
     ways = [
         'select k.id as record_id, l."Id" as lead_id, 1 as distance, l."CreatedDate" as created_at '
         f'from wanted_id as k join raw."Lead" as l on l.{_q(field)} = k.id'
     ]
+    if about.name == "Opportunity" and captured.has(ROLES, "ContactId"):
+        ways.append(
+            f'select p.record_id, l."Id", 2, l."CreatedDate" from ({_primary_contacts()}) as p '
+            'join raw."Lead" as l on l."ConvertedContactId" = p.contact_id'
+        )
     if captured.has(about.name, "AccountId") and about.name != "Account":
         ways.append(
-            'select k.id, l."Id", 2, l."CreatedDate" from wanted_id as k '
+            'select k.id, l."Id", 3, l."CreatedDate" from wanted_id as k '
             f'join raw.{_q(about.name)} as o on o."Id" = k.id '
             'join raw."Lead" as l on l."ConvertedAccountId" = o."AccountId"'
         )
@@ -50,6 +55,13 @@ def first_lead_sql(about: ObjectConfig, captured: Captured) -> str:
         "select record_id, lead_id from (" + " union all ".join(ways) + ") "
         "qualify row_number() over (partition by record_id order by distance, created_at, lead_id) = 1"
     )
+
+
+def primary_contact_sql(about: ObjectConfig, captured: Captured) -> str:
+    """The query of the primary contact of each opportunity: record_id, contact_id."""
+    if not _uses(about, "primary_contact") or not captured.has(ROLES, "ContactId"):
+        return "select null::varchar as record_id, null::varchar as contact_id where false"
+    return _primary_contacts()
 
 
 def linked_sql(about: ObjectConfig, captured: Captured) -> str:
@@ -71,6 +83,18 @@ def linked_sql(about: ObjectConfig, captured: Captured) -> str:
         " union all ".join(ways)
         or "select null::varchar as record_id, null::varchar as object, null::varchar as linked_id where false"
     )
+
+
+def _primary_contacts() -> str:
+    return (
+        'select "OpportunityId" as record_id, "ContactId" as contact_id '
+        f'from raw.{_q(ROLES)} where "IsPrimary" and not "_is_deleted" and "OpportunityId" in (from wanted_id) '
+        'qualify row_number() over (partition by "OpportunityId" order by "CreatedDate" desc, "Id" desc) = 1'
+    )
+
+
+def _uses(about: ObjectConfig, start: str) -> bool:
+    return any(path.start == start for path in about.record_paths())
 
 
 _q = quote_identifier

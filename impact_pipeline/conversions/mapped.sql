@@ -19,6 +19,8 @@ select change_id, event, type_is_known, type_kind, owner, sending,
          where f.event = {event}),
     first_lead as (
         {first_lead}),
+    primary_contact as (
+        {primary_contact}),
     linked as (
         select k.record_id,
                list(distinct u.CustomerId) as linked_pins,
@@ -50,8 +52,11 @@ select change_id, event, type_is_known, type_kind, owner, sending,
           from record as r
           left join first_lead as fl on fl.record_id = r.record_id
           left join {lead_table} as l on l."Id" = fl.lead_id
+          left join primary_contact as pc on pc.record_id = r.record_id
+          left join {contact_table} as k on k."Id" = pc.contact_id
           {joins}
-          {lead_joins}),
+          {lead_joins}
+          {contact_joins}),
     joined as (
         select q.*, o.own_pin, k.linked_pin,
                coalesce(k.linked_pins, []) as linked_pins,

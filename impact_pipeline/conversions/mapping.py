@@ -12,7 +12,7 @@ from impact_pipeline.config.load import Config, EventConfig, ObjectConfig
 from impact_pipeline.config.parameters import Parameter, catalogue
 from impact_pipeline.config.templates import FirstOf
 from impact_pipeline.conversions.issues import NO_AMOUNT, issues_of
-from impact_pipeline.conversions.links import first_lead_sql, linked_sql, read_behind
+from impact_pipeline.conversions.links import first_lead_sql, linked_sql, primary_contact_sql, read_behind
 from impact_pipeline.conversions.moments import history_joins, moment_column
 from impact_pipeline.conversions.relations import Captured, Joins
 from impact_pipeline.conversions.template_sql import TemplateSql
@@ -44,12 +44,13 @@ class _Compiler:
         name = self.about.name
         joins = Joins(captured=self.captured, object_name=name, root="r", prefix="a")
         leads = Joins(captured=self.captured, object_name="Lead", root="l", prefix="b")
+        contacts = Joins(captured=self.captured, object_name="Contact", root="k", prefix="d")
         sql = TemplateSql(
             joins=joins,
             time_zone=self.config.pipeline.program.time_zone,
             maps=self.config.pipeline.value_maps,
             currency=self._currency(),
-            first_lead=leads,
+            starts={"first_lead": leads, "primary_contact": contacts},
         )
         mapping = {**event.conversion, "CustomerId": FirstOf(options=self.about.customer_id)}
         parameters = [catalogue().by_name[p] for p in order_parameters(self.about) if p in mapping]
@@ -70,7 +71,10 @@ class _Compiler:
             joins="\n          ".join(joins.sql),
             first_lead=first_lead_sql(self.about, self.captured),
             lead_joins="\n          ".join(leads.sql),
-            lead_table='raw."Lead"' if "Lead" in self.captured.types else '(select null::varchar as "Id")',
+            lead_table=self._table("Lead"),
+            primary_contact=primary_contact_sql(self.about, self.captured),
+            contact_joins="\n          ".join(contacts.sql),
+            contact_table=self._table("Contact"),
             linked=linked_sql(self.about, self.captured),
             names=", ".join(
                 [_q(p.column) for p in parameters]
@@ -88,6 +92,10 @@ class _Compiler:
             cut=self._cut(parameters),
             issues=_lines(self._issues(event, parameters)),
         )
+
+    def _table(self, name: str) -> str:
+        """The table of an object, or one that no record is in."""
+        return f"raw.{_q(name)}" if name in self.captured.types else '(select null::varchar as "Id")'
 
     def _record_column(self, event: EventConfig, field: str) -> str:
         """Frozen where the event depends on it; what the history row held only once the record has moved on."""

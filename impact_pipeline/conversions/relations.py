@@ -5,7 +5,7 @@ from datetime import datetime
 
 import duckdb
 
-from impact_pipeline.config.expressions import FieldPath
+from impact_pipeline.config.expressions import STARTS, FieldPath
 from impact_pipeline.config.files import suggestion
 from impact_pipeline.config.types import FieldType
 from impact_pipeline.warehouse.sql import quote_identifier
@@ -45,7 +45,7 @@ class Captured:
 
     def place_of(self, object_name: str, path: FieldPath) -> tuple[str, str] | None:
         """The object and the field that a path leads to; None where it leads nowhere."""
-        at = "Lead" if path.first_lead else object_name
+        at = STARTS.get(path.start, object_name)
         for step in path.parts[:-1]:
             reference = self.references.get(at, {}).get(step)
             if reference is None:

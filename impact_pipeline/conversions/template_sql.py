@@ -1,6 +1,7 @@
 """Templates as SQL over one relation and its joins: pure, and no text of a template becomes SQL unquoted."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from impact_pipeline.config.expression_types import result_type
 from impact_pipeline.config.expressions import Expression, FieldPath
@@ -18,7 +19,7 @@ class TemplateSql:
     Args:
         event: alias of the relation with the times of the event.
         currency: SQL of {_currency}.
-        first_lead: where {first_lead.X} starts.
+        starts: where {first_lead.X} and {primary_contact.X} start.
     """
 
     joins: Joins
@@ -26,7 +27,7 @@ class TemplateSql:
     maps: dict[str, dict[str, str]]
     event: str = "r"
     currency: str = "null::varchar"
-    first_lead: Joins | None = None
+    starts: Mapping[str, Joins] = field(default_factory=dict)
 
     def plain(self, template: Template) -> str:
         """SQL of the template as text."""
@@ -97,9 +98,7 @@ class TemplateSql:
                 return f"{name}({value})"
 
     def _column(self, path: FieldPath) -> Typed:
-        if path.first_lead:
-            return (self.first_lead or self.joins).column(path.parts, optional=path.optional)
-        return self.joins.column(path.parts, optional=path.optional)
+        return self.starts.get(path.start, self.joins).column(path.parts, optional=path.optional)
 
 
 def _text(sql: str) -> Typed:

@@ -112,7 +112,7 @@ def values(site: Site) -> Iterator[Trouble | str]:
             where = f"{about.file}: events.{event.name}"
             if event.when is not None:
                 for path, word in event.when.words():
-                    listed = None if len(path.parts) > 1 or path.first_lead else known.get(path.parts[0].lower())
+                    listed = None if len(path.parts) > 1 or path.start else known.get(path.parts[0].lower())
                     if listed is not None and word not in listed:
                         yield Trouble(
                             text=f"{where}.when names {word!r}, and {name}.{path.parts[-1]} has no such value.",
@@ -155,7 +155,7 @@ def _one_picklist(template: Template, known: Mapping[str, Mapping[str, bool]]) -
     if len(places) != 1 or not all(isinstance(part, (Literal, FieldPath)) for part in parts):
         return None
     path = parts[places[0]]
-    if not isinstance(path, FieldPath) or path.first_lead or path.dotted.lower() not in known:
+    if not isinstance(path, FieldPath) or path.start or path.dotted.lower() not in known:
         return None
     texts = [part.text if isinstance(part, Literal) else "" for part in parts]
     return path.dotted, "".join(texts[: places[0]]), "".join(texts[places[0] + 1 :])
@@ -193,11 +193,11 @@ def lead_conversion(site: Site) -> Iterator[Trouble | str]:
 
 def _read_without_lead(read: Iterator[FieldPath], about: Any) -> set[str]:
     """Names of fields that some template reads from the record without naming the Lead as another source."""
-    names = {path.dotted for path in read if not path.first_lead}
+    names = {path.dotted for path in read if not path.start}
     for event in about.events.values():
         for template in event.conversion.values():
             if isinstance(template, FirstOf):
-                names -= {path.dotted for path in paths(template) if path.first_lead}
+                names -= {path.dotted for path in paths(template) if path.start == "first_lead"}
     return names
 
 

@@ -41,6 +41,12 @@ IDS: dict[str, tuple[str, str, dict[str, Any]]] = {
         "006am00000000zDAAQ",
         {"Name": "Other", "StageName": "Prospecting", "CloseDate": "2026-12-24", "Amount": 100},
     ),
+    "contact": ("Contact", "003am00000000zEAAQ", {"LastName": "Alexander"}),
+    "role": (
+        "OpportunityContactRole",
+        "00Kam00000000zGEAQ",
+        {"OpportunityId": "006am00000000zCAAQ", "ContactId": "003am00000000zEAAQ", "IsPrimary": True},
+    ),
     "line": ("OpportunityLineItem", "00kam00000000zGAAQ", {"Quantity": 1, "UnitPrice": 100, "Sku__c": "A"}),
     "line 2": ("OpportunityLineItem", "00kam00000000zHAAQ", {"Quantity": 1, "UnitPrice": 100, "Sku__c": "B"}),
     "line 3": ("OpportunityLineItem", "00kam00000000zIAAQ", {"Quantity": 1, "UnitPrice": 100, "Sku__c": "A"}),
@@ -219,7 +225,7 @@ class Story:
     def _convert(self, _: str, value: dict[str, Any]) -> None:
         fields = {"IsConverted": True, **value}
         lead = IDS[fields.pop("from", "lead")][1]
-        for target in ("account", "deal"):
+        for target in ("account", "contact", "deal"):
             if target in fields:
                 sobject, record_id = IDS[target][:2]
                 self._record(target, fields.pop(target) or {})
