@@ -22,6 +22,8 @@ from impact_pipeline.warehouse.sql import quote_identifier, quote_literal, sql_f
 # An object holds some 1.6 million characters of long text at most (Salesforce's limits), and a character takes up to 6
 # bytes where it is escaped. Unbounded, the reader's buffers would be many times as long as the longest row.
 LONGEST_ROW_BYTES = 16 * 1024 * 1024
+# What is kept of a forgotten record beside its Ids, so that windows, deletions and counts go on.
+KEPT_STAMPS = frozenset({"CreatedDate", "LastModifiedDate", "SystemModstamp", "IsDeleted"})
 _BUFFER_BYTES = 2 * LONGEST_ROW_BYTES
 _CUT_OFF = (
     "A page was cut off on its way, perhaps by a proxy. Nothing of it was committed; run again, and it is read again."
@@ -71,9 +73,11 @@ def load_rows(
     types = column_types(con, plan.name)
     columns = typed_columns(types, plan)
     con.execute(_ID_MACRO)
+    forgotten = _forgotten(con, plan)
     try:
-        made = _append(con, plan, staged, context, columns) if context.is_first_load else None
-        return _merge(con, plan, staged, context, types, columns) if made is None else made
+        # Values that may not be kept must not reach the file, not even for a moment: old text stays in it.
+        made = _append(con, plan, staged, context, columns) if context.is_first_load and not forgotten else None
+        return _merge(con, plan, staged, context, types, columns, forgotten) if made is None else made
     except (duckdb.ConversionException, duckdb.InvalidInputException, duckdb.OutOfRangeException) as error:
         # The transaction is lost anyhow, and inside it nothing more could be asked.
         con.rollback()
@@ -128,9 +132,12 @@ def _merge(
     context: LoadContext,
     types: Mapping[str, str],
     columns: list[tuple[Field, str]],
+    forgotten: Collection[str],
 ) -> int:
     """Compare rows with the current ones of their records; how many versions that made."""
     _read_typed(con, staged, plan, columns)
+    if forgotten:
+        _erase(con, plan, forgotten)
     stamp = _q(plan.description.cursor_field)
     differs = [f"n.{_q(name)} is distinct from o.{_q(name)}" for name in plan.field_names]
     changed = sql_file(__file__, "load_changed.sql").format(
@@ -248,6 +255,25 @@ def _read_typed(
         _name_misfits(con, staged, plan, columns)
     if ids < read:
         con.execute(sql_file(__file__, "load_newest.sql").format(stamp=_q(plan.description.cursor_field)))
+
+
+def _forgotten(con: duckdb.DuckDBPyConnection, plan: ObjectPlan) -> list[str]:
+    """The fields of the object by which rows can name a record that was forgotten on request."""
+    rows = con.execute("select distinct field from raw._forgotten where object = ?", [plan.name]).fetchall()
+    return [field for (field,) in rows if field in plan.field_names]
+
+
+def _erase(con: duckdb.DuckDBPyConnection, plan: ObjectPlan, forgotten: Collection[str]) -> None:
+    """Leave only Ids and stamps of rows that name a forgotten record."""
+    emptied = [f"{_q(field.name)} = null" for field in plan.fields if not (field.is_id or field.name in KEPT_STAMPS)]
+    if not emptied:
+        return
+    for name in forgotten:
+        con.execute(
+            f"update capture_rows set {', '.join(emptied)} "
+            f"where {_q(name)} in (select Id from raw._forgotten where object = $object and field = $field)",
+            {"object": plan.name, "field": name},
+        )
 
 
 def _not_empty(staged: Sequence[StagedRows]) -> list[StagedRows]:

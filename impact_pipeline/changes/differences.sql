@@ -1,5 +1,5 @@
 -- What     compares the new versions of one object with the versions before them
--- Reads    {version_table}, raw._field_set, audit.extraction, changes.cursor
+-- Reads    {version_table}, raw._field_set, raw._forgotten, audit.extraction, changes.cursor
 -- Writes   changes.change
 -- Grain    one row per version that differs in a captured field, was deleted or undeleted, or has no version before it
 -- Binds    $object varchar, $cycle_id varchar, $now timestamptz
@@ -9,7 +9,8 @@ with
 fresh as (
     select *
       from {version_table}
-     where "_version_id" > coalesce((select version_id from changes.cursor where object = $object), 0)),
+     where "_version_id" > coalesce((select version_id from changes.cursor where object = $object), 0)
+       and "Id" not in (select Id from raw._forgotten where object = $object and field = 'Id')),
 common as (
     select n.field_set_id as new_set, p.field_set_id as previous_set,
            {common}

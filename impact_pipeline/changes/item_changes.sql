@@ -1,5 +1,5 @@
 -- What     finds the records whose set of lines changed
--- Reads    {item_version_table}, {record_table}, raw._field_set, changes.cursor
+-- Reads    {item_version_table}, {record_table}, raw._field_set, raw._forgotten, changes.cursor
 -- Writes   changes.change
 -- Grain    one row per record and call; fields = the line fields that differ; lines of the first load are a baseline
 -- Binds    $object varchar, $items varchar, $cycle_id varchar, $now timestamptz
@@ -19,7 +19,8 @@ line as (
       left join {item_version_table} as p on p."_version_id" = n."_previous_version_id"
       left join common as c on c.new_set = n."_fields" and c.previous_set = p."_fields"
      where n."_version_id" > coalesce((select version_id from changes.cursor where object = $items), 0)
-       and not n."_is_first_load")
+       and not n."_is_first_load"
+       and n.{parent} not in (select Id from raw._forgotten where object = $object and field = 'Id'))
 select $object,
        l.parent,
        'items',

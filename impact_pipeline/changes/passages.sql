@@ -1,5 +1,5 @@
 -- What     turns new rows of a history object into changes of the record that they tell of
--- Reads    {history_table}, {history_version_table}, {record_table}, changes.cursor
+-- Reads    {history_table}, {history_version_table}, {record_table}, raw._forgotten, changes.cursor
 -- Writes   changes.change
 -- Grain    one row per passage: the first row of a record, or one whose value differs from the row before
 -- Binds    $object varchar, $history varchar, $field varchar, $cycle_id varchar, $now timestamptz
@@ -12,6 +12,7 @@ fresh as (
       from {history_version_table}
      where "_version_id" > coalesce((select version_id from changes.cursor where object = $history), 0)
        and "_previous_version_id" is null
+       and {parent} not in (select Id from raw._forgotten where object = $object and field = 'Id')
        and {only}),
 passage as (
     select h."Id" as history_id,

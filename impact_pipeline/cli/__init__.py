@@ -30,6 +30,7 @@ COMMANDS = {
     "publish": "Write the readers' copy anew.",
     "backup": "A proven copy of the warehouse.",
     "restore": "Put a backup in the warehouse's place.",
+    "forget": "Erase a record's values in every file of ours.",
     "test-mapping": "The user's own cases of the mapping: records in, parameters out.",
     "permission-set": "What Salesforce's integration user has to be granted, to deploy.",
     "simulate": "Serve a local Salesforce and a local impact.com, with fault switches.",

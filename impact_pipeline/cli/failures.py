@@ -24,6 +24,7 @@ from impact_pipeline.outbox.impact.client import ImpactError
 from impact_pipeline.outbox.impact.sftp import SftpError
 from impact_pipeline.outbox.recover import NotRecovered
 from impact_pipeline.outbox.resend import ResendRefused
+from impact_pipeline.reconciliation.forget import ForgetRefused, NothingToForget
 from impact_pipeline.warehouse.binding import WrongBinding
 from impact_pipeline.warehouse.connection import WarehouseError, WarehouseLocked
 from impact_pipeline.warehouse.cycles import NothingCaptured
@@ -47,6 +48,8 @@ _CODES: tuple[tuple[type[BaseException], int], ...] = (
     (ResendRefused, FAILED),
     (NotRecovered, FAILED),
     (NothingToAccept, FAILED),
+    (NothingToForget, FAILED),
+    (ForgetRefused, FAILED),
     (CaptureBusy, FAILED),
     (Overtaken, FAILED),
     (NothingCaptured, FAILED),

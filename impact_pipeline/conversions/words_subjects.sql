@@ -1,5 +1,5 @@
 -- What     the decisions that a key leads to and that a person can say something about, with how they stand
--- Reads    conversions.current_decision, word, current_word, wanted; outbox.request; audit.current_action
+-- Reads    conversions.current_decision, word, current_word, wanted; outbox.request; audit.current_action; raw._forgotten
 -- Grain    one row per change and event
 -- Binds    $key varchar: Id of a record (15 or 18 characters), OrderId or event_id; $now timestamptz
 with
@@ -7,7 +7,8 @@ subject as (
     select *
       from conversions.current_decision
      where (Id = $key or length($key) = 15 and left(Id, 15) = $key or OrderId = $key or event_id = $key)
-       and (carries and decision in ('send', 'hold') or decision = 'hold' or reason = 'dismissed')),
+       and (carries and decision in ('send', 'hold') or decision = 'hold'
+            or reason = 'dismissed' and (object, Id) not in (select (object, Id) from raw._forgotten))),
 -- Reversals that a person asked for, decided or not; once dismissed, they stand among the decisions.
 asked as (
     select r.change_id, r.event, r.event_id,

@@ -6,7 +6,6 @@ so each is in a file or in a request, never in both. An upload without a known e
 here, impact.com's list of files in file_ends.py. It is never repeated on a guess.
 """
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ from typing import Protocol
 
 import duckdb
 
+from impact_pipeline.capture.staging import staging_folder
 from impact_pipeline.outbox import files
 from impact_pipeline.outbox.impact.sftp import NotDeliveredError
 from impact_pipeline.outbox.lane import LANE, doubt_stranded, holder, newest_move, read_due
@@ -80,7 +80,7 @@ def upload(
         LeaseLostError: another run took the lane over; what was under way is settled by asking.
         RestoredOldCopy: the warehouse is older than what was sent from it.
     """
-    with alive.living(warehouse.path, run_id), tempfile.TemporaryDirectory(prefix="impact_pipeline_") as scratch:
+    with alive.living(warehouse.path, run_id):
         now = clock()
         with warehouse.transaction() as con:
             high_water.check(con, warehouse.path)
@@ -91,10 +91,11 @@ def upload(
             doubt_stranded(con, settings, run_id=run_id, token=token, now=now)
             is_open = con.execute("select name, byte_count from outbox.file where state = 'intended'").fetchall()
         try:
-            found = _look(folder, is_open)
-            written, unfit = run.intend(found, [name for name, _ in is_open], max_conversions, Path(scratch))
-            if written is not None:
-                run.send(folder, Path(scratch, written[0]), written[0])
+            with staging_folder(Path(f"{warehouse.path}.staging"), LANE) as scratch:
+                found = _look(folder, is_open)
+                written, unfit = run.intend(found, [name for name, _ in is_open], max_conversions, scratch)
+                if written is not None:
+                    run.send(folder, scratch / written[0], written[0])
         finally:
             run.leave()
     report = UploadReport(unfit=unfit, found=len(found), missing=len(is_open) - len(found))

@@ -49,9 +49,13 @@ def take_lane(
     """The token of the lane's lease, also from a run whose process is known to be gone; None while another holds it."""
     token = lease.acquire(con, lane, run_id, now, seconds)
     if token is None:
-        held = con.execute("select run_id, token from outbox.lease where lane = $lane", {"lane": lane}).fetchone()
+        held = con.execute("select run_id from outbox.lease where lane = $lane", {"lane": lane}).fetchone()
         if held is not None and held[0] is not None and is_over(warehouse, held[0]):
-            lease.release(con, lane, held[0], held[1])
+            # All lanes that it held: that it is over can be asked only once.
+            for other, other_token in con.execute(
+                "select lane, token from outbox.lease where run_id = $run_id", {"run_id": held[0]}
+            ).fetchall():
+                lease.release(con, other, held[0], other_token)
             token = lease.acquire(con, lane, run_id, now, seconds)
     return token
 

@@ -63,6 +63,11 @@ def backups_of(warehouse: Path) -> list[Path]:
     return sorted(path for path in found if path.exists())
 
 
+def kept_copies_of(warehouse: Path) -> list[Path]:
+    """What `restore` has put aside, the oldest first."""
+    return sorted(warehouse.parent.glob(f"{warehouse.stem}.before-*{warehouse.suffix}"))
+
+
 def backup(warehouse: Warehouse, target: Path, *, now: datetime) -> Manifest:
     """
     Copy the warehouse to `target` and read every row of the copy. Writers wait while the file is copied.

@@ -84,6 +84,16 @@ comment on table raw._line_set is 'One row per record that changed, or whose lin
 comment on column raw._line_set.line_object is 'API name of the object of the lines.';
 comment on column raw._line_set.record_id is 'Id of the record that the lines belong to.';
 comment on column raw._line_set.version_id is 'The newest version that asks for the reading.';
+create table raw._forgotten (
+    object       varchar not null,
+    field        varchar not null,
+    Id           varchar not null,
+    forgotten_at timestamptz not null);
+comment on table raw._forgotten is 'Records that were forgotten on request. Rows that name them are captured without values, and make no changes.';
+comment on column raw._forgotten.object is 'API name of the object whose rows are meant: the record''s own, or that of its history or its lines.';
+comment on column raw._forgotten.field is 'The field by which a row names the record: Id, or the one that refers to it.';
+comment on column raw._forgotten.Id is 'Id of the forgotten record, 18 characters.';
+comment on column raw._forgotten.forgotten_at is 'When. UTC.';
 
 create sequence audit.extraction_id;
 create table audit.extraction (
@@ -142,6 +152,28 @@ comment on column audit.extraction.is_plausible is 'Of a sweep: false where it m
 comment on column audit.extraction.sums_differ is 'Of lines: records whose amount is not the sum of their lines although both were read again. Null for other purposes.';
 comment on column audit.extraction.bulk_job is 'Id of the bulk job that the rows came from; null: by REST.';
 comment on column audit.extraction.bulk_locator is 'Where the next page of that job is: a run that was killed goes on there; null in words: it was the last one.';
+
+create sequence audit.erasure_id;
+create table audit.erasure (
+    erasure_id  bigint not null default nextval('audit.erasure_id'),
+    object      varchar not null,
+    Id          varchar not null,
+    reason      varchar not null,
+    said_by     varchar not null,
+    asked_at    timestamptz not null,
+    finished_at timestamptz,
+    rows        map(varchar, bigint) not null,
+    files       varchar[] not null);
+comment on table audit.erasure is 'One row per record that was forgotten on request: the receipt.';
+comment on column audit.erasure.erasure_id is 'Number of the receipt, growing.';
+comment on column audit.erasure.object is 'API name of the object.';
+comment on column audit.erasure.Id is 'Id of the record, 18 characters.';
+comment on column audit.erasure.reason is 'Why, in the person''s words.';
+comment on column audit.erasure.said_by is 'Who asked for it.';
+comment on column audit.erasure.asked_at is 'When it began. UTC.';
+comment on column audit.erasure.finished_at is 'When no file of ours held the values any more; null: it was interrupted, ask for it again. UTC.';
+comment on column audit.erasure.rows is 'Rows of the warehouse whose values were erased, by table.';
+comment on column audit.erasure.files is 'Names of the files that were written anew, and of those that were removed.';
 
 create sequence audit.drift_id;
 create table audit.drift (
