@@ -13,9 +13,10 @@ from typing import Any
 
 import dagster as dg
 
+from impact_pipeline.alerts.resource import AlertsResource
+from impact_pipeline.alerts.sensors import alert_sensor_that_is
 from impact_pipeline.capture.assets import capture_assets
 from impact_pipeline.capture.checks import capture_checks, completeness_checks
-from impact_pipeline.capture.objects import expected_objects
 from impact_pipeline.capture.salesforce.resource import SalesforceResource
 from impact_pipeline.changes import checks as change_checks
 from impact_pipeline.changes.assets import change_asset
@@ -34,6 +35,7 @@ from impact_pipeline.preflight.checks import preflight_check
 from impact_pipeline.preflight.site import Site
 from impact_pipeline.reconciliation import assets as reconciliation_assets
 from impact_pipeline.reconciliation import checks as reconciliation_checks
+from impact_pipeline.schedules import schedules
 from impact_pipeline.warehouse.assets import PUBLISHED, published_asset
 from impact_pipeline.warehouse.resource import ClockResource, WarehouseResource
 
@@ -56,7 +58,7 @@ def build_definitions(resources: Mapping[str, Any], config: Config, *, switched_
     The whole pipeline.
 
     Args:
-        resources: by key: config, warehouse, clock, salesforce, impact.
+        resources: by key: config, warehouse, clock, alerts, salesforce, impact.
         config: tells which objects there are to capture. Each run loads its own anew.
         switched_on: schedules and the sensor run without anybody switching them on in the UI.
     """
@@ -91,6 +93,7 @@ def build_definitions(resources: Mapping[str, Any], config: Config, *, switched_
         selection=asks_all,
         description="Org, rights, fields, program, event types, budgets, disk: a line each, with remedy. Reads only.",
     )
+    jobs: list[Any] = [cycle, outbox_jobs.submit_conversions, confirm, compared, looked_at]
     return dg.Definitions(
         assets=_owned(
             config,
@@ -110,32 +113,12 @@ def build_definitions(resources: Mapping[str, Any], config: Config, *, switched_
             *outbox_checks.checks,
             *reconciliation_checks.checks,
         ],
-        jobs=[cycle, outbox_jobs.submit_conversions, confirm, compared, looked_at],
-        schedules=[
-            *_full_rereads(config, cycle, status),
-            *_id_sweeps(config, cycle, status),
-            *_comparisons(config, compared, status),
-            dg.ScheduleDefinition(
-                name="daily_preflight",
-                job=looked_at,
-                cron_schedule="0 6 * * *",
-                default_status=status,
-                description="Every morning: whether rights, program and budgets are still as they have to be.",
-            ),
-            dg.ScheduleDefinition(
-                job=cycle,
-                cron_schedule="*/15 * * * *",
-                default_status=status,
-                description="Every 15 minutes: what is new in Salesforce.",
-            ),
-            dg.ScheduleDefinition(
-                job=confirm,
-                cron_schedule="*/10 * * * *",
-                default_status=status,
-                description="Every 10 minutes: what became of what was sent.",
-            ),
+        jobs=jobs,
+        schedules=list(schedules(config, status, cycle=cycle, confirm=confirm, compared=compared, looked_at=looked_at)),
+        sensors=[
+            outbox_sensor_that_is(sensor_status),
+            alert_sensor_that_is(sensor_status, jobs=[job.name for job in jobs]),
         ],
-        sensors=[outbox_sensor_that_is(sensor_status)],
         resources=dict(resources),
         executor=dg.in_process_executor,
     )
@@ -149,46 +132,6 @@ def _owned(config: Config, *assets: dg.AssetsDefinition) -> list[dg.AssetsDefini
         return spec.replace_attributes(owners=list(owners), freshness_policy=_FRESH)
 
     return list(dg.map_asset_specs(with_owners, assets))
-
-
-def _full_rereads(config: Config, cycle: Any, status: dg.DefaultScheduleStatus) -> Iterator[dg.ScheduleDefinition]:
-    """A schedule per object whose formula fields are watched: it reads the object in full."""
-    for name, about in config.objects.items():
-        if about.declared.full_reread is not None:
-            yield dg.ScheduleDefinition(
-                name=f"full_reread_{name}",
-                job=cycle,
-                cron_schedule=about.declared.full_reread,
-                run_config={"ops": {"capture": {"config": {"reread": [name]}}}},
-                default_status=status,
-                description=f"Reads {name} in full: changes of formula fields move no stamp.",
-            )
-
-
-def _comparisons(config: Config, compared: Any, status: dg.DefaultScheduleStatus) -> Iterator[dg.ScheduleDefinition]:
-    """The schedule that asks whether all is here."""
-    if config.pipeline.capture.completeness_check is not None:
-        yield dg.ScheduleDefinition(
-            name="completeness_check",
-            job=compared,
-            cron_schedule=config.pipeline.capture.completeness_check,
-            default_status=status,
-            description="Counts the records of each day in Salesforce and here, and compares a sample.",
-        )
-
-
-def _id_sweeps(config: Config, cycle: Any, status: dg.DefaultScheduleStatus) -> Iterator[dg.ScheduleDefinition]:
-    """The schedule that compares all Ids of all objects with Salesforce's."""
-    if config.pipeline.capture.id_sweep is not None:
-        names = expected_objects(config.capture_set())
-        yield dg.ScheduleDefinition(
-            name="id_sweep",
-            job=cycle,
-            cron_schedule=config.pipeline.capture.id_sweep,
-            run_config={"ops": {"capture": {"config": {"sweep": names}}}},
-            default_status=status,
-            description="Compares all Ids with Salesforce's: finds records that were deleted without a trace.",
-        )
 
 
 def resources_from(
@@ -213,6 +156,7 @@ def resources_from(
         ),
         "warehouse": WarehouseResource(path=str(env.warehouse_path(environment)), wait_seconds=wait_seconds),
         "clock": ClockResource() if clock is None else _telling(clock),
+        "alerts": AlertsResource(to=optional(env.ALERTS)),
         "salesforce": SalesforceResource(
             domain_url=dg.EnvVar(env.DOMAIN_URL),
             client_id=dg.EnvVar(env.CLIENT_ID),

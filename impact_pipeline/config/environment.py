@@ -47,6 +47,7 @@ SFTP_KEY_FILE = "IMPACT_SFTP_PRIVATE_KEY_FILE"
 CONFIG = "IMPACT_PIPELINE_CONFIG"
 WAREHOUSE = "IMPACT_PIPELINE_WAREHOUSE"
 SCHEDULES = "IMPACT_PIPELINE_SCHEDULES"
+ALERTS = "IMPACT_PIPELINE_ALERTS"
 
 VARIABLES = (
     Variable(
@@ -95,6 +96,12 @@ VARIABLES = (
         name=SCHEDULES,
         about="on: schedules and the sensor run from the start; off: they wait to be switched on in the UI.",
         default="off",
+    ),
+    Variable(
+        name=ALERTS,
+        about="Who is told what fails and works again: addresses as Apprise writes them, separated by blanks, such as "
+        "jsons://hooks.acme.example/path or mailtos://user:password@acme.example; left out: nobody.",
+        is_secret=True,
     ),
 )
 _BY_NAME = {variable.name: variable for variable in VARIABLES}
@@ -157,6 +164,8 @@ def _problem_of(name: str, value: str, environment: Mapping[str, str]) -> str | 
             return "there is no such file."
         case "IMPACT_PIPELINE_WAREHOUSE" if Path(value).is_dir():
             return "it is a folder; name a file, such as data/impact_pipeline.duckdb."
+        case "IMPACT_PIPELINE_ALERTS" if not all(re.match(r"[a-z0-9]+://[^/]", one) for one in value.split(" ")):
+            return "one of its parts, separated by one blank, is no address such as jsons://hooks.acme.example/path."
         case "IMPACT_PIPELINE_SCHEDULES" if value not in ("on", "off"):
             return "it is neither on nor off."
     return None

@@ -208,6 +208,14 @@ class Owners(_Model):
     warehouse: tuple[Owner, ...] = Field(default=("team:data",), description="Of the readers' copy.")
 
 
+class Alerts(_Model):
+    """What is told to the addresses of IMPACT_PIPELINE_ALERTS, each time it begins and each time it is over."""
+
+    severity: Literal["error", "warning"] = Field(
+        default="error", description="Failing asset checks of this severity or a graver one; failing runs always."
+    )
+
+
 class Pipeline(_Model):
     """pipeline.yaml: the program at impact.com, and the rules that hold for all objects."""
 
@@ -227,6 +235,7 @@ class Pipeline(_Model):
         default=None, description="The SFTP connection of impact-pipeline submit --file; left out: there is none."
     )
     owners: Owners = Field(default=Owners(), description="Who is asked about what each stage makes.")
+    alerts: Alerts = Field(default=Alerts(), description="What is told when it begins and when it is over.")
     max_event_age: Duration | None = Field(
         default=timedelta(days=80), description="Older events are held; impact.com drops what is older than 88 days."
     )
