@@ -36,6 +36,7 @@ from impact_pipeline.preflight.site import Site
 from impact_pipeline.reconciliation import assets as reconciliation_assets
 from impact_pipeline.reconciliation import checks as reconciliation_checks
 from impact_pipeline.schedules import schedules
+from impact_pipeline.warehouse import checks as warehouse_checks
 from impact_pipeline.warehouse.assets import PUBLISHED, published_asset
 from impact_pipeline.warehouse.resource import ClockResource, WarehouseResource
 
@@ -69,6 +70,7 @@ def build_definitions(resources: Mapping[str, Any], config: Config, *, switched_
     completeness = completeness_checks(config)
     asks_salesforce = dg.AssetSelection.checks(completeness)
     asks_all = dg.AssetSelection.checks(preflight_check)
+    looks = asks_all | dg.AssetSelection.checks(*warehouse_checks.checks)
     cycle = dg.define_asset_job(
         "conversion_cycle",
         selection=(dg.AssetSelection.groups("capture", "changes", "conversions") | queued | published)
@@ -90,7 +92,7 @@ def build_definitions(resources: Mapping[str, Any], config: Config, *, switched_
     )
     looked_at = dg.define_asset_job(
         "preflight",
-        selection=asks_all,
+        selection=looks,
         description="Org, rights, fields, program, event types, budgets, disk: a line each, with remedy. Reads only.",
     )
     jobs: list[Any] = [cycle, outbox_jobs.submit_conversions, confirm, compared, looked_at]
@@ -112,6 +114,7 @@ def build_definitions(resources: Mapping[str, Any], config: Config, *, switched_
             *conversion_checks.checks,
             *outbox_checks.checks,
             *reconciliation_checks.checks,
+            *warehouse_checks.checks,
         ],
         jobs=jobs,
         schedules=list(schedules(config, status, cycle=cycle, confirm=confirm, compared=compared, looked_at=looked_at)),

@@ -65,14 +65,17 @@ def schedules(
 
 
 def _unless_under_way(job: str) -> Callable[[dg.ScheduleEvaluationContext], dg.RunRequest | dg.SkipReason]:
-    """A run that takes longer than the schedule's interval is not followed by a queue of others like it."""
-
     def tick(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        for run in context.instance.get_runs(dg.RunsFilter(job_name=job, statuses=_UNFINISHED), limit=1):
-            return dg.SkipReason(f"Run {run.run_id[:8]} of {job} is under way; the next tick looks again.")
-        return dg.RunRequest()
+        return skip_reason(context.instance, job) or dg.RunRequest()
 
     return tick
+
+
+def skip_reason(instance: dg.DagsterInstance, job: str) -> dg.SkipReason | None:
+    """A run that takes longer than the schedule's interval is not followed by a queue of others like it."""
+    for run in instance.get_runs(dg.RunsFilter(job_name=job, statuses=_UNFINISHED), limit=1):
+        return dg.SkipReason(f"Run {run.run_id[:8]} of {job} is under way; the next tick looks again.")
+    return None
 
 
 def _full_rereads(config: Config, cycle: Any, status: dg.DefaultScheduleStatus) -> Iterator[dg.ScheduleDefinition]:

@@ -11,11 +11,14 @@ from impact_pipeline.warehouse.resource import ClockResource, WarehouseResource
 from impact_pipeline.warehouse.sql import sql_file
 
 OLD_DOUBT = timedelta(hours=2)
+# impact.com says within a day what became of a conversion.
+UNCONFIRMED = timedelta(days=2)
 _SPECS = {
     "states_are_legal": ("Each request is in a known state, with an outcome exactly when it is settled.", True),
     "history_agrees": ("The newest move of each request leads to the state that it is in.", True),
     "keys_are_unique": ("One live Conversion per business event and per key.", True),
     "doubts_are_young": (f"Nothing is in doubt for more than {OLD_DOUBT.seconds // 3600} hours.", False),
+    "ends_are_known": (f"Of all that was sent more than {UNCONFIRMED.days} days ago the end is known.", False),
     "nobody_is_needed": ("No request waits for a person.", False),
     "nothing_is_refused": ("impact.com refused or rejected nothing.", False),
     "codes_are_known": ("Every reason code of impact.com is one that we know.", False),
@@ -37,7 +40,12 @@ def outbox_checks(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCh
     with warehouse.warehouse().reading() as con:
         rows = con.execute(
             sql_file(__file__, "outbox_checks.sql"),
-            {"states": list(State), "outcomes": list(Outcome), "doubt_since": clock.now() - OLD_DOUBT},
+            {
+                "states": list(State),
+                "outcomes": list(Outcome),
+                "doubt_since": clock.now() - OLD_DOUBT,
+                "accepted_since": clock.now() - UNCONFIRMED,
+            },
         ).fetchall()
     counts = dict(rows)
     for name, (about, is_error) in _SPECS.items():

@@ -1,7 +1,7 @@
 -- What     how many requests each check of the outbox finds
 -- Reads    outbox.request, audit.transition
 -- Grain    one row per check
--- Binds    $states, $outcomes varchar[], $doubt_since timestamptz
+-- Binds    $states, $outcomes varchar[], $doubt_since, $accepted_since timestamptz
 with
 newest as (
     select request_id, arg_max(to_state, transition_id) as to_state
@@ -28,6 +28,8 @@ select 'keys_are_unique',
        + (select count(*) - count(distinct (CampaignId, ActionTrackerId, OrderId)) from live)
 union all
 select 'doubts_are_young', count(*) from outbox.request where state = 'in_doubt' and intended_at < $doubt_since
+union all
+select 'ends_are_known', count(*) from outbox.request where state = 'accepted' and accepted_at < $accepted_since
 union all
 select 'nobody_is_needed', count(*) from outbox.request where needs_person
 union all

@@ -20,6 +20,7 @@ STATUS = dg.AssetKey(["reconciliation", "conversion_status"])
 TOTALS = dg.AssetKey(["reconciliation", "totals"])
 OPEN_DIFFERENCE = dg.AssetKey(["reconciliation", "open_difference"])
 LOCK_CALENDAR = dg.AssetKey(["reconciliation", "lock_calendar"])
+REPORT = dg.AssetKey(["reconciliation", "report"])
 _UPSTREAM = (
     dg.AssetKey(["conversions", "decision"]),
     dg.AssetKey(["outbox", "request"]),
@@ -46,6 +47,11 @@ _ABOUT = {
         "reversed + open; and impact.com's counts, amounts and payouts beside them."
     ),
     OPEN_DIFFERENCE: "Every key that somebody should look at, with the reason and what to do about it.",
+    REPORT: (
+        "Charts: how far the conversions of each event type got, money sent against money confirmed, what is held and "
+        "open by reason, how long it took. Its rows are the expected conversions. impact-pipeline reconcile --html "
+        "writes the same as a page for finance."
+    ),
     LOCK_CALENDAR: "Day by day: the actions and the money that lock, and what is still open among them.",
 }
 
@@ -76,7 +82,8 @@ def reconciliation(context: dg.AssetExecutionContext) -> Iterator[dg.Materialize
         is_bound(con, account_sid=program.account_sid, campaign_id=program.campaign_id)
         settings = settings_of(program.load(), binding(con).campaign_id)
         counts = reconcile(con, settings, now=clock.now(), full=context.op_execution_context.op_config["full"])
-        shown = {key: table_metadata(con, *key.path) | _shown(key, con, counts) for key in _ABOUT}
+        shown = {key: table_metadata(con, *key.path) | _shown(key, con, counts) for key in _ABOUT if key != REPORT}
+        shown[REPORT] = _report(con)
     for key, metadata in shown.items():
         yield dg.MaterializeResult(asset_key=key, metadata=metadata)
 
@@ -92,13 +99,7 @@ def _shown(key: dg.AssetKey, con: duckdb.DuckDBPyConnection, counts: Reconciliat
             "preview": preview(con, STATUS.path, _SHOWN),
         }
     if key == TOTALS:
-        totals = report.totals(con)
-        return {
-            "totals": answer_table(totals),
-            "funnel": chart("How far the conversions got", funnel_bars(report.funnel(con))),
-            "money": chart("Money by month: sent, wanted, confirmed", money_bars(totals.records())),
-            "latency": chart("How long conversions took", latency_bars(report.latency(con).records())),
-        }
+        return {"totals": answer_table(report.totals(con))}
     if key == OPEN_DIFFERENCE:
         summary = report.open_summary(con)
         return {
@@ -107,6 +108,17 @@ def _shown(key: dg.AssetKey, con: duckdb.DuckDBPyConnection, counts: Reconciliat
             "chart": chart("Open differences by reason", reason_bars(summary.records())),
         }
     return {"calendar": answer_table(report.lock_calendar(con))}
+
+
+def _report(con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+    totals, held = report.totals(con).records(), report.open_summary(con).records()
+    return {
+        "dagster/row_count": sum(row["expected"] for row in totals),
+        "how far conversions got": chart("How far the conversions got", funnel_bars(report.funnel(con))),
+        "money by month": chart("Money by month: sent, wanted, confirmed", money_bars(totals)),
+        "held and open, by reason": chart("Held and open, by reason", reason_bars(held)),
+        "how long it took": chart("How long conversions took", latency_bars(report.latency(con).records())),
+    }
 
 
 def answer_table(answer: report.Answer) -> dg.TableMetadataValue:

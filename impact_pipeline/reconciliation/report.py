@@ -84,6 +84,11 @@ def unbalanced(con: duckdb.DuckDBPyConnection) -> Answer:
     return _answer(con, sql_file(__file__, "unbalanced.sql"))
 
 
+def differing(con: duckdb.DuckDBPyConnection) -> Answer:
+    """The lines of reconciliation.totals in which impact.com shows other money than it should."""
+    return _answer(con, sql_file(__file__, "differing.sql"))
+
+
 def _answer(con: duckdb.DuckDBPyConnection, sql: str) -> Answer:
     cursor = con.execute(sql)
     names = tuple(column[0] for column in cursor.description or ())

@@ -34,6 +34,16 @@ def readers_path(warehouse: Path) -> Path:
     return warehouse.with_name(READERS)
 
 
+def published_at(readers: Path) -> datetime | None:
+    """When the readers' copy was made, UTC; None where there is none."""
+    if not readers.exists():
+        return None
+    with Warehouse(path=readers).reading() as con:
+        row = con.execute("select published_at from warehouse.published").fetchone()
+    made_at: datetime | None = row[0] if row else None
+    return made_at
+
+
 def publish(warehouse: Warehouse, *, now: datetime) -> PublishReport:
     """
     Write the readers' copy anew and swap it in. A reader sees the old one or the new one, never a part.

@@ -178,3 +178,17 @@ def test_the_checks_pass_on_a_healthy_outbox_and_find_what_is_wrong(
         "nobody_is_needed",
         "states_are_legal",
     ]
+
+
+def test_what_was_sent_two_days_ago_and_has_no_end_is_told(
+    outbox: Outbox, resources: dict[str, Any], instance: dg.DagsterInstance
+) -> None:
+    outbox.wants("Lead_1")
+    outbox.enqueue()
+    submit_conversions.execute_in_process(resources=resources, instance=instance)
+    on_time = evaluations(resources, instance)["ends_are_known"]
+
+    outbox.passes(hours=49)
+
+    assert on_time
+    assert not evaluations(resources, instance)["ends_are_known"]

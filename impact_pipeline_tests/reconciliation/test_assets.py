@@ -1,16 +1,17 @@
 """The comparison inside Dagster, and what people are shown of it."""
 
 import hashlib
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import dagster as dg
 import duckdb
+import pytest
 
 from impact_pipeline.config.load import RECOMMENDED
 from impact_pipeline.config.resource import ConfigResource
 from impact_pipeline.reconciliation import report
-from impact_pipeline.reconciliation.assets import LOCK_CALENDAR, OPEN_DIFFERENCE, STATUS, TOTALS, assets
+from impact_pipeline.reconciliation.assets import LOCK_CALENDAR, OPEN_DIFFERENCE, REPORT, STATUS, TOTALS, assets
 from impact_pipeline.reconciliation.checks import checks
 from impact_pipeline.reconciliation.reconcile import reconcile
 from impact_pipeline.warehouse.connection import Warehouse
@@ -75,11 +76,12 @@ def test_a_run_shows_classes_totals_and_what_is_open(warehouse: Warehouse) -> No
     assert set(result.job_def.asset_layer.asset_graph.materializable_asset_keys) == {
         STATUS,
         TOTALS,
+        REPORT,
         OPEN_DIFFERENCE,
         LOCK_CALENDAR,
     }
     assert "matched" in str(metadata(result, STATUS)["chart"])
-    assert "Opportunity_Closed Won credited 1" in str(metadata(result, TOTALS)["funnel"])
+    assert "Opportunity_Closed Won credited 1" in str(metadata(result, REPORT)["how far conversions got"])
     found = evaluations(result)
     assert (found["totals_balance"], found["nothing_is_lost"]) == ((True, None), (True, None))
     assert found["nothing_is_open"] == (
@@ -98,6 +100,38 @@ def test_a_lost_conversion_fails_its_check(warehouse: Warehouse) -> None:
     assert not passed
     assert description is not None
     assert "Opportunity 006A (Opportunity_Closed Won)" in description
+
+
+def test_money_that_impact_shows_otherwise_is_told_by_line(warehouse: Warehouse) -> None:
+    with warehouse.transaction() as con:
+        rows = Rows(con)
+        bind(rows)
+        rows.sent("A")
+        rows.action("A", Amount=Decimal("99.50"))
+
+    passed, description = evaluations(run(warehouse))["money_agrees"]
+
+    assert not passed
+    assert description is not None
+    assert "1 lines differ" in description
+    assert "by -0.50 USD" in description
+
+
+@pytest.mark.parametrize(("days", "severity"), [(1, "ERROR"), (5, "WARN"), (9, None)])
+def test_what_is_open_and_locks_soon_is_told_and_is_urgent_at_last(
+    warehouse: Warehouse, days: int, severity: str | None
+) -> None:
+    with warehouse.transaction() as con:
+        rows = Rows(con)
+        bind(rows)
+        rows.sent("A")
+        rows.action("A", Amount=Decimal("99.50"), LockingDate=NOW + timedelta(days=days))
+
+    found = {one.check_name: one for one in run(warehouse).get_asset_check_evaluations()}["nothing_open_locks_soon"]
+
+    assert found.passed is (severity is None)
+    assert severity is None or found.severity.value == severity
+    assert severity is None or "1 with 99.50 USD on" in str(found.description)
 
 
 def test_totals_that_do_not_balance_fail_the_run(warehouse: Warehouse) -> None:

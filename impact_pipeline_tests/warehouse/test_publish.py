@@ -2,12 +2,15 @@ import stat
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import dagster as dg
 import duckdb
 import pytest
 
 from impact_pipeline.warehouse import publish as publishing
+from impact_pipeline.warehouse.checks import copy_is_young
 from impact_pipeline.warehouse.connection import Warehouse
 from impact_pipeline.warehouse.publish import publish, readers_path
+from impact_pipeline.warehouse.resource import ClockResource, WarehouseResource
 from impact_pipeline.warehouse.schema_docs import undocumented
 from impact_pipeline_tests.warehouse.conftest import one
 from impact_pipeline_tests.warehouse.processes import HOLDS_FOR_READING, process
@@ -217,3 +220,25 @@ def test_the_writer_comes_in_again_right_after_publishing(warehouse: Warehouse) 
 
 def test_published_schemas_are_ours_without_raw() -> None:
     assert "raw" not in publishing.PUBLISHED
+
+
+class ThreeHoursLater(ClockResource):
+    def now(self) -> datetime:
+        return NOW + timedelta(hours=3)
+
+
+def test_a_copy_that_is_missing_or_old_fails_its_check(warehouse: Warehouse) -> None:
+    resource = WarehouseResource(path=str(warehouse.path))
+    with warehouse.transaction():
+        pass
+
+    missing = copy_is_young(warehouse=resource, clock=ThreeHoursLater())
+    publish(warehouse, now=NOW)
+    old = copy_is_young(warehouse=resource, clock=ThreeHoursLater())
+    publish(warehouse, now=NOW + timedelta(hours=2))
+    young = copy_is_young(warehouse=resource, clock=ThreeHoursLater())
+
+    assert isinstance(old, dg.AssetCheckResult)
+    assert [one.passed for one in (missing, old, young)] == [False, False, True]
+    assert "impact-pipeline publish makes it" in str(missing.description)
+    assert "made 180 minutes ago" in str(old.description)
