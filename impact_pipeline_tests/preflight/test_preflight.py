@@ -163,7 +163,7 @@ def test_dagster_shows_it_as_an_asset_check(tmp_path: Path, monkeypatch: pytest.
         with dg.DagsterInstance.ephemeral() as instance:
             result = definitions.resolve_job_def("preflight").execute_in_process(instance=instance)
 
-    (check,) = result.get_asset_check_evaluations()
+    (check,) = (one for one in result.get_asset_check_evaluations() if one.check_name == "preflight")
     assert (check.check_name, check.passed, check.severity) == ("preflight", False, dg.AssetCheckSeverity.ERROR)
     assert "Activate it" in str(check.description)
     shown = check.metadata["findings"]
