@@ -5,7 +5,7 @@
 update outbox.request as r
    set payload = c.body,
        payload_sha256 = sha256(c.body),
-       amount = c.amount,
+       amount = case when c.Type = 'Modification' then c.amount end,
        item_count = coalesce(c.item_count, 0),
        action_id = c.action_id
   from correction as c

@@ -40,7 +40,9 @@ item_form as (
      group by event_id, is_wanted),
 told as (
     select event_id,
-           count(*) filter (where state <> 'withdrawn') as corrections,
+           count(*) filter (where state <> 'withdrawn' and Type <> 'Approval') as corrections,
+           bool_or(Type = 'Approval' and (state in ('intended', 'accepted', 'in_doubt')
+                                          or (state = 'settled' and outcome = 'credited'))) as is_approved,
            bool_or(Type = 'Reversal' and (state in ('intended', 'accepted', 'in_doubt')
                                           or (state = 'settled' and outcome = 'credited'))) as is_reversed,
            bool_or(state in ('intended', 'accepted', 'in_doubt')) as is_busy,
@@ -56,22 +58,24 @@ told as (
 waiting as (
     select event_id, request_id, Type, payload, intended_at is not null as is_frozen
       from outbox.request
-     where Type in ('Modification', 'Reversal')
+     where Type <> 'Conversion'
        and state = 'ready'
    qualify row_number() over (partition by event_id order by request_id desc) = 1),
 action as (
     select CampaignId, ActionTrackerId, Oid,
            arg_max(action_id, (CreationDate, action_id)) filter (where State <> 'REVERSED') as action_id,
            arg_max(LockingDate, (CreationDate, action_id)) filter (where State <> 'REVERSED') as LockingDate,
+           arg_max(State, (CreationDate, action_id)) filter (where State <> 'REVERSED') = 'APPROVED' as is_approved,
            count(*) filter (where State <> 'REVERSED') = 0 as is_reversed
       from audit.current_action
      group by all),
 formed as (
     select r.request_id, r.event_id, r.state as reported_state, r.outcome as reported_outcome,
-           w.state as wanted_state, w.amount, w.wanted_at, len(w.items) as item_count,
+           w.state as wanted_state, w.approval, w.amount, w.wanted_at, len(w.items) as item_count,
            w.amount > 0 or w.amount is null and c.amount is null as is_positive,
            coalesce(t.corrections, 0) as corrections,
            coalesce(t.is_reversed, false) as is_reversed,
+           coalesce(t.is_approved, false) or coalesce(a.is_approved, false) as is_approved,
            coalesce(t.is_busy, false) as is_busy,
            coalesce(a.is_reversed, false) as action_is_reversed,
            coalesce(t.refused, []) as refused,
@@ -81,7 +85,9 @@ formed as (
            concat_ws('&', wanted_form, 'CustomerStatus=' || url_encode(w.CustomerStatus),
                      'Reason=' || url_encode(coalesce(w.code, 'ORDER_UPDATE'))) as modification_body,
            'DispositionCode=' || url_encode(coalesce(w.code, 'REJECTED')) as reversal_body,
-           case when t.modification is not null then modification_body <> t.modification
+           -- An approval alone asks for no amount.
+           case when wanted_form is null and w.CustomerStatus is null then false
+                when t.modification is not null then modification_body <> t.modification
                 else wanted_form <> base_form or w.CustomerStatus is not null end as differs,
            o.request_id as open_id, o.Type as open_Type, o.payload as open_body, o.is_frozen as open_is_frozen
       from reported as r
@@ -99,19 +105,23 @@ typed as (
                      or coalesce(reported_outcome, 'credited') in ('not_credited', 'rejected', 'no_trace')
                      or is_reversed or action_is_reversed then null
                 when wanted_state = 'reversed' then 'Reversal'
-                when differs then 'Modification' end as wanted_Type
+                when differs then 'Modification'
+                -- Last: an approved action takes nothing more.
+                when approval is not null and not is_approved then 'Approval' end as wanted_Type
       from formed),
 bodied as (
     select *,
            'ActionId=' || url_encode(action_id) || '&'
-           || case wanted_Type when 'Reversal' then reversal_body when 'Modification' then modification_body end as wanted_body
+           || case wanted_Type when 'Reversal' then reversal_body
+                               when 'Modification' then modification_body
+                               when 'Approval' then 'Reason=' || url_encode(approval) end as wanted_body
       from typed)
 select request_id, event_id, amount, wanted_at, item_count, is_busy, action_id,
        open_id, open_Type, open_body, open_is_frozen,
        case when wanted_Type is null then null
             when wanted_Type = 'Modification' and not coalesce(is_positive, false) then 'amount_not_positive'
             when LockingDate <= $now then 'locked'
-            when open_id is null and corrections >= $corrections_maximum then 'limit'
+            when wanted_Type <> 'Approval' and open_id is null and corrections >= $corrections_maximum then 'limit'
             when list_contains(refused, wanted_body) then 'refused_before' end as left_out,
        case when left_out is null then wanted_Type end as Type,
        case when left_out is null then wanted_body end as body

@@ -70,6 +70,7 @@ action as (
 told_action as (
     select o.request_id,
            case o.Type when 'Reversal' then a.State = 'REVERSED'
+                       when 'Approval' then a.State = 'APPROVED'
                        else a.State <> 'REVERSED' and a.Amount = o.amount end as shows_it
       from open as o
       join audit.current_action as a using (action_id)

@@ -38,13 +38,14 @@ from impact_pipeline.warehouse.connection import Warehouse
 
 START = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 SID, TOKEN = "IRtestAccount", "very-secret-token"
-LEAD, DEAL, SALE = "Lead_Qualified", "Opportunity_Negotiation", "Opportunity_Closed Won"
+LEAD, DEAL, SALE, PAID = "Lead_Qualified", "Opportunity_Negotiation", "Opportunity_Closed Won", "Opportunity_Paid"
 SETTINGS = OutboxSettings(
     campaign_id="4711",
     event_types=(
         EventType(code=LEAD, id="8180"),
         EventType(code=DEAL, id="8181", parents=(LEAD,)),
         EventType(code=SALE, id="8182", parents=(LEAD, DEAL), dedup_window=timedelta(days=30)),
+        EventType(code=PAID, id="8183"),
     ),
 )
 IDS = {one.code: one.id for one in SETTINGS.event_types}
@@ -60,9 +61,11 @@ DECLARATION = Declaration(
         ThereEventType(id=8180, code=LEAD, kind="lead"),
         ThereEventType(id=8181, code=DEAL, kind="lead", parents=(LEAD,)),
         ThereEventType(id=8182, code=SALE, kind="sale", parents=(LEAD, DEAL), payout_percent=Decimal(10)),
+        ThereEventType(id=8183, code=PAID, kind="sale", open_ended_locking=True, payout_percent=Decimal(10)),
     ),
     partners=(Partner(id=20000, name="Some Partner"),),
     click_ids={"click-1": Click(partner=20000)},
+    disposition_codes={"APPROVED_BY_CRM": "approve"},
     processing_seconds=300,
 )
 
@@ -233,13 +236,14 @@ def want(con: Any, event_id: str, at: datetime, **given: Any) -> None:
         "insert into conversions.wanted by name select $id as event_id, $state as state, $code as code, "
         "$amount::decimal(18, 2) as amount, from_json($items::json, "
         '\'[{"ItemSku": "VARCHAR", "ItemQuantity": "VARCHAR", "ItemSubTotal": "VARCHAR"}]\') as items, '
-        "null as CustomerStatus, 2 as change_id, $at::timestamptz as wanted_at",
+        "null as CustomerStatus, $approval as approval, 2 as change_id, $at::timestamptz as wanted_at",
         {
             "id": event_id,
             "state": given.get("state", "live"),
             "code": given.get("code"),
             "amount": given.get("amount"),
-            "items": json.dumps(given.get("items", [])),
+            "items": json.dumps(given.get("items")),
+            "approval": given.get("approval"),
             "at": at,
         },
     )

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from impact_pipeline.simulator.impact import lock_now, reverse_by_person
-from impact_pipeline_tests.outbox.conftest import SALE, Outbox, There, add_conversion, want
+from impact_pipeline.simulator.impact.records import State
+from impact_pipeline_tests.outbox.conftest import PAID, SALE, Outbox, There, add_conversion, want
 
 TWO_ITEMS = [("A", 2, "100.00"), ("B", 1, "50.00")]
 
@@ -304,3 +305,59 @@ def test_a_correction_is_never_queued_for_what_was_not_reported(outbox: Outbox) 
     outbox.enqueue()
 
     assert outbox.rows("select count(*) from outbox.request") == [(0,)]
+
+
+def test_an_action_is_approved_by_the_brands_own_code_after_what_else_is_told(outbox: Outbox, impact: There) -> None:
+    """Case G23: an approved action takes nothing more, so the changed items go first."""
+    event_id = a_reported_sale(outbox, code=PAID)
+    changed = items(("A", "2", "120.00"), ("B", "1", "50.00"))
+    wants(outbox, event_id, amount="170.00", items=changed, approval="APPROVED_BY_CRM")
+    sent_after_the_hour(outbox)
+    outbox.enqueue()
+
+    sent_after_the_hour(outbox)
+
+    (action,) = impact.program.actions
+    assert corrections(outbox) == [("Modification", "settled/credited"), ("Approval", "settled/credited")]
+    assert (action.amount, action.state_at(outbox.clock.now())) == (Decimal("170.00"), State.APPROVED)
+    ((body,),) = outbox.rows("select payload from outbox.request where Type = 'Approval'")
+    assert body == f"ActionId={action.id}&Reason=APPROVED_BY_CRM"
+    wants(outbox, event_id, amount="170.00", items=changed, approval="APPROVED_BY_CRM")
+    assert len(corrections(outbox)) == 2
+
+
+def test_an_approval_alone_tells_no_amount(outbox: Outbox, impact: There) -> None:
+    event_id = a_reported_sale(outbox, code=PAID)
+    wants(outbox, event_id, approval="APPROVED_BY_CRM")
+
+    sent_after_the_hour(outbox)
+
+    assert corrections(outbox) == [("Approval", "settled/credited")]
+    assert impact.program.actions[0].amount == Decimal("150.00")
+
+
+def test_what_a_person_approved_at_impact_com_is_not_approved_again(outbox: Outbox, impact: There) -> None:
+    event_id = a_reported_sale(outbox, code=PAID)
+    lock_now(impact.program, impact.program.actions[0].id)
+    impact.program.actions[0].updated_at = outbox.clock.now()
+    outbox.passes(minutes=1)
+    outbox.confirm()
+
+    wants(outbox, event_id, approval="APPROVED_BY_CRM")
+
+    assert corrections(outbox) == []
+
+
+def test_an_approval_in_doubt_is_settled_by_reading_the_action(outbox: Outbox, impact: There) -> None:
+    event_id = a_reported_sale(outbox, code=PAID)
+    wants(outbox, event_id, approval="APPROVED_BY_CRM")
+    impact.fault("accepted_unanswered", method="PUT")
+    outbox.passes(hours=1)
+    outbox.submit()
+    assert corrections(outbox) == [("Approval", "in_doubt")]
+
+    outbox.passes(minutes=11)
+    outbox.confirm()
+
+    assert corrections(outbox) == [("Approval", "settled/credited")]
+    assert impact.app.api.requests["PUT Actions"] == 1
