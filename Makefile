@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev test lint types unit definitions bench-capture docs constraints clean
+.PHONY: help install demo dev test lint types unit definitions bench-capture bench-conversions bench-submit bench-reconciliation docs constraints clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort
@@ -38,6 +38,15 @@ unit: install
 
 bench-capture: install  ## how fast capture is, against plain download into DuckDB; minutes
 	$(BIN)/python -m impact_pipeline_tests.benchmarks.capture
+
+bench-conversions: install  ## how fast changes become conversions, against one scan and join; long
+	$(BIN)/python -m impact_pipeline_tests.benchmarks.conversions
+
+bench-submit: install  ## how fast conversions leave, against the ideal and a plain thread pool; minutes
+	$(BIN)/python -m impact_pipeline_tests.benchmarks.submit
+
+bench-reconciliation: install  ## how fast a million conversions are compared and explained; long
+	$(BIN)/python -m impact_pipeline_tests.benchmarks.reconciliation
 
 docs: install  ## write the pages anew that are made from the code
 	$(BIN)/python -m impact_pipeline.config.parameters_page > docs/parameters.md

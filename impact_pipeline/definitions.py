@@ -170,6 +170,7 @@ def resources_from(
         ),
         "impact": ImpactResource(
             base_url=env.value_of(environment, env.BASE_URL),
+            body_format=env.value_of(environment, env.BODY_FORMAT),
             account_sid=dg.EnvVar(env.ACCOUNT_SID),
             auth_token=dg.EnvVar(env.AUTH_TOKEN),
             read_auth_token=optional(env.READ_AUTH_TOKEN),
@@ -193,6 +194,7 @@ def impact_of(environment: Mapping[str, str]) -> ImpactResource:
     """The brand account of this environment, for use outside of Dagster."""
     return ImpactResource(
         base_url=env.value_of(environment, env.BASE_URL),
+        body_format=env.value_of(environment, env.BODY_FORMAT),
         account_sid=env.value_of(environment, env.ACCOUNT_SID),
         auth_token=env.value_of(environment, env.AUTH_TOKEN),
         read_auth_token=env.value_of(environment, env.READ_AUTH_TOKEN),

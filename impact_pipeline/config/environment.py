@@ -42,6 +42,7 @@ BASE_URL = "IMPACT_BASE_URL"
 ACCOUNT_SID = "IMPACT_ACCOUNT_SID"
 AUTH_TOKEN = "IMPACT_AUTH_TOKEN"  # noqa: S105
 READ_AUTH_TOKEN = "IMPACT_READ_AUTH_TOKEN"  # noqa: S105
+BODY_FORMAT = "IMPACT_BODY_FORMAT"
 CAMPAIGN_ID = "IMPACT_CAMPAIGN_ID"
 SFTP_KEY_FILE = "IMPACT_SFTP_PRIVATE_KEY_FILE"
 CONFIG = "IMPACT_PIPELINE_CONFIG"
@@ -77,6 +78,7 @@ VARIABLES = (
         about="A second token that reading uses; left out: the first one reads too.",
         is_secret=True,
     ),
+    Variable(name=BODY_FORMAT, about="How conversions leave: form or json.", default="form"),
     Variable(name=CAMPAIGN_ID, about="Id of the program.", is_required=True),
     Variable(
         name=SFTP_KEY_FILE,
@@ -166,6 +168,8 @@ def _problem_of(name: str, value: str, environment: Mapping[str, str]) -> str | 
             return "it is a folder; name a file, such as data/impact_pipeline.duckdb."
         case "IMPACT_PIPELINE_ALERTS" if not all(re.match(r"[a-z0-9]+://[^/]", one) for one in value.split(" ")):
             return "one of its parts, separated by one blank, is no address such as jsons://hooks.acme.example/path."
+        case "IMPACT_BODY_FORMAT" if value not in ("form", "json"):
+            return "it is neither form nor json."
         case "IMPACT_PIPELINE_SCHEDULES" if value not in ("on", "off"):
             return "it is neither on nor off."
     return None

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from impact_pipeline.outbox.impact.client import CONVERSIONS
 from impact_pipeline.outbox.impact.rate import Rate
 from impact_pipeline.outbox.impact.transport import Answer
 from impact_pipeline.outbox.states import RequestType
@@ -26,7 +27,7 @@ class Writer(Protocol):
 
 # How each type of request is told.
 ENDPOINTS = {
-    RequestType.CONVERSION: ("POST", "Conversions"),
+    RequestType.CONVERSION: ("POST", CONVERSIONS),
     RequestType.MODIFICATION: ("PUT", "Actions"),
     RequestType.APPROVAL: ("PUT", "Actions"),
     RequestType.REVERSAL: ("DELETE", "Actions"),

@@ -315,6 +315,6 @@ def warehouse(tmp_path: Path, empty_warehouse: Path) -> Iterator[Warehouse]:
 @pytest.fixture
 def outbox(warehouse: Warehouse, clock: Clock, impact: There) -> Iterator[Outbox]:
     transport = HttpTransport(impact.url)
-    client = ImpactClient(transport, Credential(account_sid=SID, auth_token=TOKEN), clock=clock.now)
+    client = ImpactClient(transport, Credential(account_sid=SID, auth_token=TOKEN), clock=clock.now, retry_seconds=0)
     yield Outbox(warehouse=warehouse, clock=clock, client=client)
     transport.close()

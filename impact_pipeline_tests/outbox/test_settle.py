@@ -446,3 +446,26 @@ def test_a_long_span_is_asked_for_in_windows_that_impact_com_takes() -> None:
     assert [pieces[0][0], pieces[-1][1]] == [START, START + timedelta(days=100)]
     assert all(end - start <= LONGEST_WINDOW for start, end in pieces)
     assert all(left[1] == right[0] for left, right in itertools.pairwise(pieces))
+
+
+@pytest.mark.parametrize("kind", ["server_error", "timeout", "half_body"])
+def test_reading_is_tried_again_where_a_connection_breaks_or_a_server_fails(
+    outbox: Outbox, impact: There, kind: str
+) -> None:
+    one_lead(outbox)
+    outbox.submit()
+    impact.fault(kind, method="GET", count=2)
+    outbox.passes(minutes=11)
+
+    assert outbox.confirm().problem is None
+    assert outbox.states() == {"Lead_1": SETTLED}
+
+
+def test_reading_ends_where_it_fails_again_and_again(outbox: Outbox, impact: There) -> None:
+    one_lead(outbox)
+    outbox.submit()
+    impact.fault("server_error", method="GET", count=None)
+    outbox.passes(minutes=11)
+
+    assert "status 500" in str(outbox.confirm().problem)
+    assert impact.app.api.requests["GET Actions"] == 3

@@ -1,8 +1,10 @@
 """The submit lane against a local impact.com over real HTTP."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from urllib.parse import parse_qsl
 
 import pytest
 
@@ -450,3 +452,18 @@ def test_a_lead_type_that_nobody_declared_is_sent_like_one_without_parents(outbo
     outbox.enqueue()
 
     assert outbox.submit().verdicts == {"accepted": 1}
+
+
+def test_conversions_leave_as_json_where_that_is_asked_for(outbox: Outbox, impact: There) -> None:
+    """One flat object with the parameters of the form, all of them text."""
+    outbox.proven()
+    outbox.wants("Sale_1", code=SALE, items=[("A & B", 2, "100.00"), ("Ü", 1, "50.00")])
+    outbox.enqueue()
+    credential = Credential(account_sid=SID, auth_token=TOKEN)
+    client = ImpactClient(HttpTransport(impact.url), credential, body_format="json", clock=outbox.clock.now)
+
+    assert replace(outbox, client=client).submit().sent == 1
+
+    ((payload,),) = outbox.rows("select payload from outbox.request where OrderId = 'Sale_1'")
+    assert json.loads(impact.received[0]) == dict(parse_qsl(payload))
+    assert impact.recorded() == {"Sale_1": 1}

@@ -113,7 +113,8 @@ def test_only_encrypted_addresses_are_taken_but_for_loopback(url: str) -> None:
 
 
 def test_what_can_not_be_read_is_told_with_the_remedy_and_without_the_token() -> None:
-    client = ImpactClient(HttpTransport("http://127.0.0.1:9"), Credential(account_sid="IRaccount", auth_token="secret"))
+    credential = Credential(account_sid="IRaccount", auth_token="secret")
+    client = ImpactClient(HttpTransport("http://127.0.0.1:9"), credential, retry_seconds=0)
 
     with pytest.raises(UnreachableError, match="IMPACT_BASE_URL") as raised:
         client.record("APISubmissions", "A-1")

@@ -61,7 +61,8 @@ class World:
         transport = TwinTransport(
             self.api, self.stage, self.clocks, trouble=self.weather.trouble, latency=lambda: random.uniform(0.05, 1.5)
         )
-        self.client = ImpactClient(transport, Credential(account_sid=SID, auth_token=TOKEN), clock=self.clocks.ours)
+        credential = Credential(account_sid=SID, auth_token=TOKEN)
+        self.client = ImpactClient(transport, credential, clock=self.clocks.ours, retry_seconds=0)
         # What people and the system did at impact.com: what, and to which action.
         self.acts: list[tuple[str, str]] = []
         self.judgement = Judgement()

@@ -19,14 +19,19 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
-from urllib.parse import quote, urlencode
+from typing import Any, Literal
+from urllib.parse import parse_qsl, quote, urlencode
+
+import tenacity
 
 from impact_pipeline.outbox.impact.rate import Rate, rate_of, wait_seconds_of
 from impact_pipeline.outbox.impact.transport import Answer, Transport
 
 WRITE_SECONDS = 30.0
 READ_SECONDS = 120.0
+READ_TRIES = 3
+BodyFormat = Literal["form", "json"]
+CONVERSIONS = "Conversions"
 ACTIONS = "Actions"
 SUBMISSIONS = "APISubmissions"
 FILES = "FTPFileSubmissions"
@@ -103,6 +108,8 @@ class ImpactClient:
 
     Args:
         ir_version: sent with each request; without it the token's own version would apply.
+        body_format: how conversions leave; corrections are always form-encoded, as described for Actions.
+        retry_seconds: longest first pause before reading is tried again; pauses double, with jitter, up to 10 s.
         clock: tells the time in UTC; only for answers without a Date of their own.
     """
 
@@ -112,10 +119,13 @@ class ImpactClient:
         credential: Credential,
         *,
         ir_version: str = "14",
+        body_format: BodyFormat = "form",
+        retry_seconds: float = 1.0,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._transport = transport
         self._path = f"/Advertisers/{quote(credential.account_sid, safe='')}"
+        self._body_format, self._retry_seconds = body_format, retry_seconds
         self._clock = clock
         self._secrets = [
             text for text in (credential.account_sid, credential.auth_token, credential.read_auth_token) if text
@@ -135,10 +145,17 @@ class ImpactClient:
         return self._rate
 
     def write(self, method: str, resource: str, body: str) -> Answer:
-        """Send one form-encoded body, once. Never raises for what becomes of it."""
-        return self._transport.send(
-            method, f"{self._path}/{resource}", self._write_headers, body.encode("ascii"), WRITE_SECONDS
-        )
+        """
+        Send one body, once. Never raises for what becomes of it.
+
+        Args:
+            body: form-encoded; as JSON it is one flat object with the same parameters, in their order, all text.
+        """
+        headers, sent = self._write_headers, body.encode("ascii")
+        if self._body_format == "json" and resource == CONVERSIONS:
+            headers = headers | {"Content-Type": "application/json"}
+            sent = json.dumps(dict(parse_qsl(body, keep_blank_values=True)), separators=(",", ":")).encode("ascii")
+        return self._transport.send(method, f"{self._path}/{resource}", headers, sent, WRITE_SECONDS)
 
     def pages(self, resource: str, query: Mapping[str, str]) -> Iterator[Page]:
         """The pages of a list, from the first to the last that the first one announced."""
@@ -185,6 +202,16 @@ class ImpactClient:
         return Page(number=number, page_count=page_count, total=total, rows=rows)
 
     def _read(self, path: str) -> Answer:
+        """Reading changes nothing, so a broken connection or a server's error is tried again, twice."""
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception(_may_pass),
+            wait=tenacity.wait_random_exponential(multiplier=self._retry_seconds, max=10),
+            stop=tenacity.stop_after_attempt(READ_TRIES),
+            reraise=True,
+        )
+        return retrying(self._read_once, path)
+
+    def _read_once(self, path: str) -> Answer:
         answer = self._transport.send("GET", self._path + path, self._read_headers, None, READ_SECONDS)
         rate = rate_of(answer.headers, self._clock())
         if rate.remaining is not None:
@@ -212,6 +239,10 @@ class ImpactClient:
             wait = wait_seconds_of(answer.headers, self._clock())
             raise RateLimitedError(f"impact.com's hourly budget of requests is used up; wait {wait:.0f} s.", wait)
         raise UnusableAnswerError(f"impact.com answered {what} with status {answer.status}.", answer.status)
+
+
+def _may_pass(error: BaseException) -> bool:
+    return isinstance(error, UnreachableError) or (isinstance(error, UnusableAnswerError) and error.status >= 500)
 
 
 def _object_in(answer: Answer, resource: str) -> dict[str, Any]:

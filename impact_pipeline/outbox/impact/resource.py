@@ -17,6 +17,7 @@ class ImpactResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     auth_token: str = Field(description="Auth token that may write conversions and actions.")
     read_auth_token: str = Field(default="", description="A second token that reading uses.")
     ir_version: str = Field(default="14", description="Version of the API that each request asks for.")
+    body_format: str = Field(default="form", description="form or json: how conversions leave.")
     connections: int = Field(default=32, description="Connections that are kept alive.")
 
     def client(self, *, reads_with: Literal["read_auth_token", "auth_token"] = "read_auth_token") -> ImpactClient:
@@ -34,4 +35,5 @@ class ImpactResource(dg.ConfigurableResource):  # type: ignore[type-arg]
                 read_auth_token=getattr(self, reads_with) or None,
             ),
             ir_version=self.ir_version,
+            body_format="json" if self.body_format == "json" else "form",
         )
