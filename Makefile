@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev test lint types unit definitions bench-capture bench-conversions bench-submit bench-reconciliation docs constraints clean
+.PHONY: help install demo dev test lint types unit definitions bench-capture bench-conversions bench-submit bench-reconciliation proof docs constraints clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort
@@ -47,6 +47,9 @@ bench-submit: install  ## how fast conversions leave, against the ideal and a pl
 
 bench-reconciliation: install  ## how fast a million conversions are compared and explained; long
 	$(BIN)/python -m impact_pipeline_tests.benchmarks.reconciliation
+
+proof: install  ## the proof at length, written to docs/proof.md; hours (SECONDS=… ends each part earlier)
+	$(BIN)/python -m impact_pipeline_tests.proof --episodes 100000 --kills 1000 --bugs $(if $(SECONDS),--seconds $(SECONDS)) --write docs/proof.md
 
 docs: install  ## write the pages anew that are made from the code
 	$(BIN)/python -m impact_pipeline.config.parameters_page > docs/parameters.md

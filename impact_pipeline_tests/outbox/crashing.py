@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,8 +24,6 @@ from impact_pipeline.outbox.impact.transport import Answer, HttpTransport
 from impact_pipeline.outbox.settings import OutboxSettings
 from impact_pipeline.outbox.submit import submit
 from impact_pipeline.warehouse.connection import Warehouse
-
-BOUNDARIES = ("before_commit", "after_commit", "before_mark", "after_mark", "before_request", "after_answer")
 
 
 @dataclass
@@ -59,21 +57,24 @@ class MinedWarehouse(Warehouse):
         self.bomb.at("after_commit")
 
 
-class MinedClient(ImpactClient):
-    """A client that may die before a request leaves, or once it is answered."""
+class MinedTransport(HttpTransport):
+    """Connections that may die with a request, before it leaves or once it is answered."""
 
     bomb: Bomb
 
-    def write(self, method: str, resource: str, body: str) -> Answer:
-        self.bomb.at("before_request")
-        answer = super().write(method, resource, body)
-        self.bomb.at("after_answer")
+    def send(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes | None, read_seconds: float
+    ) -> Answer:
+        kind = "read" if method == "GET" else "request"
+        self.bomb.at(f"before_{kind}")
+        answer = super().send(method, path, headers, body, read_seconds)
+        self.bomb.at("after_read" if method == "GET" else "after_answer")
         return answer
 
 
-def main(path: str, url: str, sid: str, token: str, now: str, boundary: str, count: str) -> None:
-    bomb = Bomb(boundary, int(count))
-    MinedWarehouse.bomb = MinedClient.bomb = bomb
+def mine(bomb: Bomb) -> None:
+    """Let this process die at the boundary of the bomb: around a commit, the mark, a request or an answer."""
+    MinedWarehouse.bomb = MinedTransport.bomb = bomb
     write_mark = lane.high_water.write
 
     def mined_mark(warehouse: Path, transition_id: int, at: datetime) -> None:
@@ -82,10 +83,14 @@ def main(path: str, url: str, sid: str, token: str, now: str, boundary: str, cou
         bomb.at("after_mark")
 
     lane.high_water.write = mined_mark
+
+
+def main(path: str, url: str, sid: str, token: str, now: str, boundary: str, count: str) -> None:
+    mine(Bomb(boundary, int(count)))
     moment = datetime.fromisoformat(now)
     submit(
         MinedWarehouse(path=Path(path)),
-        MinedClient(HttpTransport(url), Credential(account_sid=sid, auth_token=token)),
+        ImpactClient(MinedTransport(url), Credential(account_sid=sid, auth_token=token)),
         OutboxSettings(campaign_id="4711", event_types=(), group_size=4, connections=3),
         run_id="crashing",
         clock=lambda: moment,

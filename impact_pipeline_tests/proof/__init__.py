@@ -1,7 +1,7 @@
 """
 The proof that nothing is lost and nothing is sent twice, whatever goes wrong.
 
-    python -m impact_pipeline_tests.proof --episodes 200 --seed 1
+    python -m impact_pipeline_tests.proof --episodes 200 --kills 40 --seed 1 --bugs
 
     business    what happens at the brand: the truth of an episode
     feeder      writes conversions.* for it, in the place of capture, changes and decisions
@@ -13,5 +13,6 @@ The proof that nothing is lost and nothing is sent twice, whatever goes wrong.
     checks      the invariants, asked of the warehouse and of the oracle
     episode     one seed, one episode, one verdict
     episodes    many of them, in several processes
+    kills       real processes killed at boundaries and at random moments, and the same verdict
     bugs        faults planted into a copy of the pipeline, each of which the episodes must find
 """

@@ -8,7 +8,7 @@ import duckdb
 from impact_pipeline.outbox.settings import OutboxSettings
 from impact_pipeline.warehouse.sql import sql_file
 from impact_pipeline_tests.proof import oracle
-from impact_pipeline_tests.proof.world import World
+from impact_pipeline_tests.proof.world import Scene
 
 # Of each audit table, a number that only grows: what was seen up to it must stay as it was.
 _APPEND_ONLY = {
@@ -25,15 +25,18 @@ LOOK_EVERY = 40
 class Audit:
     """Looks at the audit tables now and then, and later whether anything of what it saw has changed (V-9)."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
         self._seen: list[tuple[str, Any, Any]] = []
         self._newest_move: int | None = None
 
     def look(self, step: int) -> None:
-        if step % LOOK_EVERY or self._world.stage.file_is_held:
-            return
-        with self._world.warehouse.reading() as con:
+        if step % LOOK_EVERY == 0 and not self._scene.file_is_held:
+            self.note()
+
+    def note(self) -> None:
+        """Remember how the audit tables are."""
+        with self._scene.warehouse.reading() as con:
             for table, number in _APPEND_ONLY.items():
                 row = con.execute(f"select max({number}) from {table}").fetchone()
                 if row is not None and row[0] is not None:
@@ -41,7 +44,7 @@ class Audit:
 
     def is_open(self) -> bool:
         """Whether something still waits for an end, or for a person although its parents moved since the last call."""
-        with self._world.warehouse.reading() as con:
+        with self._scene.warehouse.reading() as con:
             row = con.execute(
                 "select count(*) filter (state = 'ready'), (select max(transition_id) from audit.transition) "
                 "from outbox.request"
@@ -59,16 +62,16 @@ class Audit:
         ]
 
 
-def violations(world: World, audit: Audit) -> list[str]:
+def violations(scene: Scene, audit: Audit) -> list[str]:
     """What does not hold at the end of an episode, each with the invariant that it breaks."""
-    judgement = oracle.judge(world.business, world.program, world.acts, world.clocks.there.now())
-    world.judgement = judgement
+    judgement = oracle.judge(scene.business, scene.program, scene.acts, scene.clocks.there.now())
+    scene.judgement = judgement
     found = [f"V-2: {one}" if "times" in one or "live actions" in one else f"V-1/2: {one}" for one in judgement.wrong]
-    with world.warehouse.reading() as con:
-        found += told_by_the_warehouse(con, world.settings, skew=world.clocks.widest_skew * 2)
-        found += _lost(con, world)
+    with scene.warehouse.reading() as con:
+        found += told_by_the_warehouse(con, scene.settings, skew=scene.clocks.widest_skew * 2)
+        found += _lost(con, scene)
         found += _unlisted(con, judgement)
-        found += _unplanned(con, world)
+        found += _unplanned(con, scene)
         found += audit.changed(con)
     return found
 
@@ -95,7 +98,7 @@ def _digest(con: duckdb.DuckDBPyConnection, table: str, newest: Any) -> Any:
     ).fetchone()
 
 
-def _lost(con: duckdb.DuckDBPyConnection, world: World) -> list[str]:
+def _lost(con: duckdb.DuckDBPyConnection, scene: Scene) -> list[str]:
     """V-1: what is to be there is in the outbox or held, and nothing is in both."""
     asked = {
         row[0]
@@ -112,7 +115,7 @@ def _lost(con: duckdb.DuckDBPyConnection, world: World) -> list[str]:
     wrong = [f"V-1: {one} is held and in the outbox" for one in sorted(asked & held)]
     return wrong + [
         f"V-1: {subject.order_id} is neither in the outbox nor held"
-        for subject in world.business.subjects
+        for subject in scene.business.subjects
         if subject.is_there and subject.record_id not in asked | held
     ]
 
@@ -135,11 +138,11 @@ def _stem(order_id: str) -> str:
     return stem if entry.isdigit() and len(entry) < 3 else order_id
 
 
-def _unplanned(con: duckdb.DuckDBPyConnection, world: World) -> list[str]:
-    """What was planned is byte for byte what left."""
-    planned = {row[0] for row in con.execute("select payload from outbox.request").fetchall()}
+def _unplanned(con: duckdb.DuckDBPyConnection, scene: Scene) -> list[str]:
+    """What was planned is byte for byte what left; of a body that a kill cut off, impact.com sees nothing."""
+    planned = {"", *(row[0] for row in con.execute("select payload from outbox.request").fetchall())}
     return [
         f"V-2: a body left that no request has: {one.body.decode()}"
-        for one in world.program.received
+        for one in scene.program.received
         if one.body.decode() not in planned
     ]

@@ -23,6 +23,8 @@ LONGEST_SKEW_SECONDS = 240
 # longer each time; actions that are slow to show; parents; ends that do not come.
 CALM_HOURS = (1.1, 1.1, 7, 25, 49, 24 * 7 + 1, 1.1, 1.1, 1.1, 1.1, 1.1, 1.1)
 QUIET_CYCLES = 3
+# Every so many-th episode opens and closes the file as in production; every so many-th plans its statements well.
+OPENED_AND_CLOSED, PLANNED_WELL = 100, 10
 JOBS = ("cycle", "submit", "confirm", "reconcile")
 WEIGHTS = (4, 5, 4, 1)
 
@@ -51,8 +53,8 @@ class Verdict:
 def play(seed: int, warehouses: Warehouses) -> Verdict:
     """Play the episode of a seed; the same seed gives the same steps and the same end."""
     random = Random(seed)
-    with warehouses.fresh(is_kept=seed % 100 != 0) as (file, kept):
-        world = World(random, file, kept)
+    with warehouses.fresh(is_kept=seed % OPENED_AND_CLOSED != 0) as (file, kept):
+        world = World(random, file, kept, is_planned_well=seed % PLANNED_WELL == 0)
         episode = Episode(world)
         with on_stage(world.stage, world.clocks):
             try:

@@ -1,6 +1,7 @@
 """One episode's world: the business, the warehouse, impact.com, the clocks, and the runs between them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -18,7 +19,8 @@ from impact_pipeline.reconciliation.settings import EventType as ReconciledType
 from impact_pipeline.reconciliation.settings import ReconciliationSettings
 from impact_pipeline.simulator.impact import Click, Declaration, ImpactApi, Partner, Program, RateLimits
 from impact_pipeline.simulator.impact import EventType as ThereType
-from impact_pipeline_tests.proof.business import PARENTS, Business, Kind
+from impact_pipeline.warehouse.connection import Warehouse
+from impact_pipeline_tests.proof.business import PARENTS, Business, Kind, Subject
 from impact_pipeline_tests.proof.faults import Weather
 from impact_pipeline_tests.proof.feeder import CAMPAIGN_ID, CURRENCY, EVENT_TYPE_IDS, feed
 from impact_pipeline_tests.proof.hands import Clocks, StagedWarehouse, TwinTransport
@@ -31,54 +33,102 @@ SID, TOKEN = "IRproofAccount", "proof-token"
 DEDUP_DAYS = {Kind.LEAD: 0, Kind.DEAL: 0, Kind.SALE: 30}
 
 
-class World:
+@dataclass(frozen=True, kw_only=True)
+class Jobs:
+    """The pipeline's jobs as they are, but for the stages before the outbox, in whose place the feeder stands."""
+
+    warehouse: Warehouse
+    client: ImpactClient
+    settings: OutboxSettings
+    reconciled: ReconciliationSettings
+    clock: Callable[[], datetime]
+
+    def do(self, kind: str, run_id: str, subjects: Sequence[Subject]) -> object:
+        """One run of a job: cycle, submit, confirm or reconcile."""
+        match kind:
+            case "cycle":
+                with self.warehouse.transaction() as con:
+                    feed(con, subjects, cycle_id=run_id, now=self.clock())
+                with self.warehouse.transaction() as con:
+                    return enqueue(con, self.settings, run_id=run_id, now=self.clock())
+            case "submit":
+                return submit(self.warehouse, self.client, self.settings, run_id=run_id, clock=self.clock)
+            case "confirm":
+                return confirm(self.warehouse, self.client, self.settings, run_id=run_id, clock=self.clock)
+            case "reconcile":
+                with self.warehouse.transaction() as con:
+                    return reconcile(con, self.reconciled, now=self.clock())
+        raise ValueError(f"{kind!r} is no job")
+
+
+class Scene:
+    """The brand, impact.com, the warehouse between them, and the settings."""
+
+    def __init__(self, random: Random, declaration: Declaration, warehouse: Warehouse) -> None:
+        self.random, self.warehouse = random, warehouse
+        self.clocks = Clocks(START)
+        self.business = Business(random, customers=random.randint(2, 5))
+        self.program = Program(self.clocks.there, declaration)
+        self.settings = _settings(random)
+        self.reconciled = ReconciliationSettings(
+            campaign_id=CAMPAIGN_ID,
+            time_zone=declaration.time_zone,
+            currency=CURRENCY,
+            event_types=tuple(ReconciledType(code=kind, action_tracker_id=EVENT_TYPE_IDS[kind]) for kind in Kind),
+            go_live_at=START - timedelta(days=365),
+        )
+        # What people and the system did at impact.com: what, and to which action.
+        self.acts: list[tuple[str, str]] = []
+        self.judgement = Judgement()
+
+    @property
+    def file_is_held(self) -> bool:
+        """Whether a run stands still while it holds the warehouse."""
+        return False
+
+
+class World(Scene):
     """
     Everything that an episode happens in.
 
     Args:
         file: the warehouse of the episode, migrated.
-        kept: its connection that stays open, or None.
+        kept: its connection that stays open, or None; is_planned_well: of it, see StagedWarehouse.
     """
 
-    def __init__(self, random: Random, file: Path, kept: duckdb.DuckDBPyConnection | None) -> None:
-        self.random = random
+    def __init__(
+        self, random: Random, file: Path, kept: duckdb.DuckDBPyConnection | None, *, is_planned_well: bool
+    ) -> None:
         self.stage = Stage()
-        self.clocks = Clocks(START)
-        self.business = Business(random, customers=random.randint(2, 5))
-        self.declaration = _declaration(random)
-        self.program = Program(self.clocks.there, self.declaration)
+        super().__init__(
+            random,
+            declared(random),
+            StagedWarehouse(path=file, stage=self.stage, kept=kept, is_planned_well=is_planned_well, threads=1),
+        )
         self.api = ImpactApi(self.program)
         self.weather = Weather(random, self.api.faults, self.clocks.monotonic)
-        self.settings = _settings(random)
-        self.reconciled = ReconciliationSettings(
-            campaign_id=CAMPAIGN_ID,
-            time_zone=self.declaration.time_zone,
-            currency=CURRENCY,
-            event_types=tuple(ReconciledType(code=kind, action_tracker_id=EVENT_TYPE_IDS[kind]) for kind in Kind),
-            go_live_at=START - timedelta(days=365),
-        )
-        self.warehouse = StagedWarehouse(path=file, stage=self.stage, kept=kept, threads=1)
         transport = TwinTransport(
             self.api, self.stage, self.clocks, trouble=self.weather.trouble, latency=lambda: random.uniform(0.05, 1.5)
         )
         credential = Credential(account_sid=SID, auth_token=TOKEN)
-        self.client = ImpactClient(transport, credential, clock=self.clocks.ours, retry_seconds=0)
-        # What people and the system did at impact.com: what, and to which action.
-        self.acts: list[tuple[str, str]] = []
-        self.judgement = Judgement()
+        self._jobs = Jobs(
+            warehouse=self.warehouse,
+            client=ImpactClient(transport, credential, clock=self.clocks.ours, retry_seconds=0),
+            settings=self.settings,
+            reconciled=self.reconciled,
+            clock=self.clocks.ours,
+        )
         self._numbers = 0
+
+    @property
+    def file_is_held(self) -> bool:
+        return self.stage.file_is_held
 
     def begin(self, kind: str) -> Run:
         """A run of a job, standing at its start."""
         self._numbers += 1
         name = f"{kind}-{self._numbers}"
-        jobs: dict[str, Callable[[str], object]] = {
-            "cycle": self._cycle,
-            "submit": self._submit,
-            "confirm": self._confirm,
-            "reconcile": self._reconcile,
-        }
-        return self.stage.begin(name, kind, lambda: jobs[kind](name))
+        return self.stage.begin(name, kind, lambda: self._jobs.do(kind, name, self.business.subjects))
 
     def after_death(self, run: Run, *, is_here: bool) -> None:
         """What a process that was killed on this machine leaves behind: the file that shows that it is gone."""
@@ -86,22 +136,6 @@ class World:
             folder = self.warehouse.path.with_name(self.warehouse.path.name + ".runs")
             folder.mkdir(exist_ok=True)
             (folder / run.name).touch()
-
-    def _cycle(self, name: str) -> None:
-        with self.warehouse.transaction() as con:
-            feed(con, self.business.subjects, cycle_id=name, now=self.clocks.ours())
-        with self.warehouse.transaction() as con:
-            enqueue(con, self.settings, run_id=name, now=self.clocks.ours())
-
-    def _submit(self, name: str) -> object:
-        return submit(self.warehouse, self.client, self.settings, run_id=name, clock=self.clocks.ours)
-
-    def _confirm(self, name: str) -> object:
-        return confirm(self.warehouse, self.client, self.settings, run_id=name, clock=self.clocks.ours)
-
-    def _reconcile(self, name: str) -> object:
-        with self.warehouse.transaction() as con:
-            return reconcile(con, self.reconciled, now=self.clocks.ours())
 
 
 def _settings(random: Random) -> OutboxSettings:
@@ -123,7 +157,8 @@ def _settings(random: Random) -> OutboxSettings:
     )
 
 
-def _declaration(random: Random) -> Declaration:
+def declared(random: Random) -> Declaration:
+    """impact.com's program, with what its description leaves open drawn."""
     locking_days = random.choice([27, 27, 27, 4])
     return Declaration(
         account_sid=SID,
