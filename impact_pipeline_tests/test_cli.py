@@ -1,5 +1,6 @@
 """The command line: each bad input gives one clear error with remedy and exit code, and leaves nothing behind."""
 
+import io
 import json
 import os
 import shutil
@@ -17,6 +18,7 @@ from click.testing import CliRunner, Result
 from impact_pipeline.cli import COMMANDS, cli
 from impact_pipeline.cli.dev import prepared_home
 from impact_pipeline.cli.failures import failure_of
+from impact_pipeline.cli.show import console
 from impact_pipeline.config import environment as env
 from impact_pipeline.config.load import RECOMMENDED
 from impact_pipeline_tests.flow import Flow, flow_in
@@ -81,6 +83,29 @@ def test_every_command_teaches_what_it_does(name):
 
     assert result.exit_code == 0
     assert len(result.output.splitlines()) > 8
+    assert f"\n    impact-pipeline {name}" in result.output, "an example to copy"
+
+
+@pytest.mark.parametrize(("environment", "is_coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
+def test_colours_are_for_terminals_whose_owner_wants_them(monkeypatch, environment, is_coloured):
+    for name, value in ({"TTY_COMPATIBLE": "1", "TERM": "xterm-256color"} | environment).items():
+        monkeypatch.setenv(name, value)
+    terminal, pipe = io.StringIO(), io.StringIO()
+
+    monkeypatch.setattr(sys, "stdout", terminal)
+    console().print("[red]red[/red]")
+    monkeypatch.delenv("TTY_COMPATIBLE")
+    monkeypatch.setattr(sys, "stdout", pipe)
+    console().print("[red]red[/red]")
+
+    assert ("\x1b[31m" in terminal.getvalue()) is is_coloured
+    assert pipe.getvalue() == "red\n"
+
+
+def test_readme_names_every_command():
+    readme = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
+
+    assert [name for name in COMMANDS if f"`{name}`" not in readme] == []
 
 
 def test_help_imports_neither_dagster_nor_duckdb():

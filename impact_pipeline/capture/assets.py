@@ -83,7 +83,7 @@ def capture_assets(declared: Config) -> dg.AssetsDefinition:
             raise dg.Failure(description=str(error), allow_retries=False) from error
         finally:
             client.close()
-        tag_run(context, cycle=report.cycle_id, program=program.campaign_id, config=current.hash[:12])
+        tag_run(context, cycle=report.cycle_id, config=current.hash[:8])
         captured = {captured.object for captured in report.captured}
         tables = _tables(warehouse.warehouse(), [name for name in names if name in captured])
         for name, about in tables.items():

@@ -26,7 +26,9 @@ def command(target: Path | None, wants_json: bool) -> None:
     impact-pipeline restore compares the two. It holds what the warehouse holds, personal data too: only you may read
     it, and impact-pipeline forget reaches the copies in that folder, not those that you carry elsewhere.
 
-    Example: impact-pipeline backup, every night from cron
+    \b
+      impact-pipeline backup
+      impact-pipeline backup /mnt/safe/before-upgrade.duckdb
     """
     now = datetime.now(UTC)
     warehouse = existing()

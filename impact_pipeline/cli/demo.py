@@ -1,9 +1,6 @@
 """`impact-pipeline demo`: several days of a made-up company, against local simulators, in a minute."""
 
-import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -14,9 +11,8 @@ from impact_pipeline.cli.failures import WRONG_USE, Failure
 from impact_pipeline.cli.reconcile import print_reconciliation
 from impact_pipeline.cli.running import Pipeline, pipeline
 from impact_pipeline.cli.show import console
-from impact_pipeline.cli.simulators import SAMPLE, Cycle, Sample, Simulators, sample_at, simulators
+from impact_pipeline.cli.simulators import SAMPLE, Cycle, pointed_at, sample_at, simulators
 from impact_pipeline.cli.summary import print_summary, summary
-from impact_pipeline.config import environment as env
 from impact_pipeline.reconciliation import report
 from impact_pipeline.simulator.clock import Clock
 from impact_pipeline.simulator.timeline import Timeline
@@ -48,6 +44,10 @@ def command(folder: Path | None, data: Path) -> None:
     Needs no account and no network. It starts both simulators on loopback, loads a made-up company, and after each
     stretch of edits runs the same Dagster jobs as `impact-pipeline run`: what was captured, what fired, what was held
     and why, what impact.com credited. It ends with the reconciliation and three queries to paste into DuckDB.
+
+    \b
+      impact-pipeline demo
+      impact-pipeline demo --folder /tmp/demo
     """
     sample = sample_at(data)
     place = folder or Path(tempfile.mkdtemp(prefix="impact_pipeline_demo_"))
@@ -57,7 +57,7 @@ def command(folder: Path | None, data: Path) -> None:
         raise Failure(f"{warehouse} exists already; name a new folder with --folder.", WRONG_USE)
     out = console()
     clock = Clock(sample.baseline_at)
-    with simulators(sample, clock) as both, _environment(both, sample, warehouse):
+    with simulators(sample, clock) as both, pointed_at(both, sample, warehouse):
         timeline = Timeline.from_file(sample.timeline, clock=clock, apply=both.org.apply)
         with pipeline(clock=clock.now) as steps:
             baseline = Cycle(at=sample.baseline_at, title="The first load: what there is counts as reported.")
@@ -78,23 +78,6 @@ def command(folder: Path | None, data: Path) -> None:
     out.rule("Reconciliation: Salesforce, outbox, impact.com")
     print_reconciliation(out, answers)
     _print_queries(out, warehouse)
-
-
-@contextmanager
-def _environment(both: Simulators, sample: Sample, warehouse: Path) -> Iterator[None]:
-    """Point this process at the simulators, and at nothing else, for a while."""
-    before = dict(os.environ)
-    for variable in env.VARIABLES:
-        os.environ.pop(variable.name, None)
-    os.environ.update(both.environment())
-    os.environ[env.WAREHOUSE] = str(warehouse)
-    if (sample.folder / "config").is_dir():
-        os.environ[env.CONFIG] = str(sample.folder / "config")
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
 
 
 def run_cycle(steps: Pipeline, timeline: Timeline, clock: Clock) -> None:

@@ -5,17 +5,17 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import click
 
 import impact_pipeline
 from impact_pipeline.cli.failures import Failure
-from impact_pipeline.cli.replay import replay
-from impact_pipeline.cli.running import JOBS
-from impact_pipeline.cli.simulators import SAMPLE, sample_at, simulators
+from impact_pipeline.cli.replay import play_earlier, replay, starting_time
+from impact_pipeline.cli.running import pipeline
+from impact_pipeline.cli.simulators import SAMPLE, pointed_at, sample_at, simulators
 from impact_pipeline.config import environment as env
 from impact_pipeline.simulator.clock import Clock
 
@@ -33,27 +33,24 @@ def command(wants_simulators: bool, port: int) -> None:
     DAGSTER_HOME keeps runs and logs; left out, it is .dagster_home in this folder, with a dagster.yaml made for it.
     The UI has no login: keep it on loopback, and use an SSH tunnel from elsewhere.
 
-    With --simulators, a local Salesforce and a local impact.com run beside it, the sample org is captured as the
-    baseline, its edits are played over an hour, a bunch every minute, schedules and sensor are on, and the warehouse is
-    a new one in data/dev/. Without, schedules wait to be switched on in the UI, or set IMPACT_PIPELINE_SCHEDULES=on.
+    With --simulators, a local Salesforce and a local impact.com run beside it. The sample org is captured as the
+    baseline and its first edits go all the way before the UI opens, which takes about a minute; the others are played
+    over three quarters of an hour. Schedules and sensors are on, and the warehouse is a new one in data/dev/. Without,
+    schedules wait to be switched on in the UI, or set IMPACT_PIPELINE_SCHEDULES=on.
+
+    \b
+      impact-pipeline dev
+      impact-pipeline dev --simulators --port 3100
     """
     home = prepared_home(os.environ)
     environment = {**os.environ, "DAGSTER_HOME": str(home)}
     with ExitStack() as stack:
         if wants_simulators:
-            sample = sample_at(SAMPLE)
-            both = stack.enter_context(simulators(sample, Clock()))
-            config = sample.folder / "config"
-            environment |= {
-                **both.environment(),
-                env.WAREHOUSE: str(_new_warehouse()),
-                env.SCHEDULES: "on",
-                **({env.CONFIG: str(config)} if config.is_dir() else {}),
-            }
-            click.echo("Taking the baseline: what the sample org holds now counts as reported ...")
-            _take_baseline(environment)
-            stack.enter_context(replay(sample, both.org))
-            click.echo(f"Salesforce {both.salesforce_url}    impact.com {both.impact_url}    http://127.0.0.1:{port}")
+            environment |= stack.enter_context(_simulated(home))
+            click.echo(
+                f"Salesforce {environment[env.DOMAIN_URL]}    impact.com {environment[env.BASE_URL]}    "
+                f"http://127.0.0.1:{port}"
+            )
         code = _serve(_dagster_dev(port), environment)
     if code not in (0, -signal.SIGTERM, -signal.SIGINT):
         raise Failure(f"dagster dev ended with {code}; its output above tells why.")
@@ -83,12 +80,20 @@ def _new_warehouse() -> Path:
     return (folder / "impact_pipeline.duckdb").resolve()
 
 
-def _take_baseline(environment: Mapping[str, str]) -> None:
-    """The first cycle, before the first edit; the UI shows it as a run like any other."""
-    first = [sys.executable, "-m", "dagster", "job", "execute", "-m", "impact_pipeline.definitions", "-j", JOBS[0]]
-    done = subprocess.run(first, env=dict(environment), capture_output=True, text=True, check=False)  # noqa: S603
-    if done.returncode:
-        raise Failure(f"the first cycle ended with {done.returncode}:\n{done.stderr[-2000:]}")
+@contextmanager
+def _simulated(home: Path) -> Iterator[Mapping[str, str]]:
+    """Both simulators, with the first cycles behind them; the environment that points at them."""
+    sample, warehouse = sample_at(SAMPLE), _new_warehouse()
+    with simulators(sample, Clock(starting_time())) as both:
+        with pointed_at(both, sample, warehouse):
+            os.environ["DAGSTER_HOME"] = str(home)
+            with pipeline(clock=both.clock.now) as steps:
+                for told in play_earlier(sample, both, steps):
+                    click.echo(told)
+            environment = {**os.environ, env.SCHEDULES: "on"}
+        both.clock.follow()
+        with replay(sample, both.org):
+            yield environment
 
 
 def _serve(arguments: list[str], environment: Mapping[str, str]) -> int:

@@ -17,7 +17,8 @@ def command() -> None:
     is granted by name. Deploy it with Salesforce's own command line and assign it to the user. Required fields are
     not in it: they come with the object.
 
-        impact-pipeline permission-set > impact_pipeline.permissionset-meta.xml
+    \b
+      impact-pipeline permission-set > impact_pipeline.permissionset-meta.xml
     """
     env.check(os.environ)
     config = load_config(env.config_folder(os.environ))

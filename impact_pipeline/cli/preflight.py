@@ -22,6 +22,10 @@ def command(wants_json: bool) -> None:
     field, the values that conditions name, the lead conversion and the quota; at impact.com the tokens, the program and
     the event types that its contracts pay. Amber works, and somebody should know. Grey is not known: something before
     it failed, or only writing could tell. The exit code is 1 when anything is red.
+
+    \b
+      impact-pipeline preflight
+      impact-pipeline preflight --json | jq '.findings[] | select(.verdict == "red")'
     """
     from impact_pipeline.definitions import site_of
     from impact_pipeline.preflight.findings import Verdict

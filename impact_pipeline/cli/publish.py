@@ -19,6 +19,9 @@ def command(wants_json: bool) -> None:
 
     Each cycle does this by itself. The file is swapped in by one rename: who has the old one open keeps reading it, and
     opening it never blocks the pipeline.
+
+    \b
+      impact-pipeline publish
     """
     report = publish(Warehouse(path=env.warehouse_path(os.environ)), now=datetime.now(UTC))
     if wants_json:

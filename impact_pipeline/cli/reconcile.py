@@ -59,6 +59,10 @@ def command(wants_json: bool, html_file: Path | None) -> None:
 
     It reads what the last confirm_and_reconcile found, and asks nobody anew. The exit code is 1 when an equation of the
     totals doesn't hold. Open differences alone are no failure: each is listed with its reason and remedy.
+
+    \b
+      impact-pipeline reconcile
+      impact-pipeline reconcile --html month.html
     """
     with reading() as (con, path):
         answers = {

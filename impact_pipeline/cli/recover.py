@@ -30,6 +30,10 @@ def command(dry_run: bool, wants_json: bool) -> None:
     It has to be at least ten minutes after the lost file was about to send last, and it can't help where the copy is
     older than the 90 days for which impact.com keeps its records: put a newer copy back. Exit code 0 also where nothing
     had to be done.
+
+    \b
+      impact-pipeline recover --dry-run
+      impact-pipeline recover
     """
     env.check(os.environ)
     config = load_config(env.config_folder(os.environ))

@@ -64,6 +64,11 @@ def command(
     sample is compared by stamp. Exit code 1: something differs that the next cycle won't mend.
 
     It is committed in parts. After an interruption the same command, within a day, goes on where it stopped.
+
+    \b
+      impact-pipeline reread Opportunity --after 2026-10-01T00:00:00Z --until 2026-10-08T00:00:00Z
+      impact-pipeline reread Lead --check
+      impact-pipeline reread Lead --sweep
     """
     env.check(os.environ)
     config = load_config(env.config_folder(os.environ))

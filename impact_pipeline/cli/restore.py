@@ -27,7 +27,9 @@ def command(source: Path, only_checks: bool, wants_json: bool) -> None:
     What was sent after the backup was made is not in it. So nothing is sent from it until impact-pipeline recover has
     read what impact.com was told meanwhile; capture, decisions and reconciliation go on at once.
 
-    Example: impact-pipeline restore data/backups/impact_pipeline-20261120T020000Z.duckdb
+    \b
+      impact-pipeline restore data/backups/impact_pipeline-20261120T020000Z.duckdb --check
+      impact-pipeline restore data/backups/impact_pipeline-20261120T020000Z.duckdb
     """
     with console().status("comparing the backup with its manifest"):
         manifest = verify(source)

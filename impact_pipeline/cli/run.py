@@ -26,6 +26,10 @@ def command(wants_json: bool, wait_seconds: float) -> None:
 
     A run that was killed needs no hand work: the next one goes on. The first run is a baseline: it reads what there is
     and sends nothing, unless pipeline.yaml names go_live_at.
+
+    \b
+      impact-pipeline run
+      impact-pipeline run --json > cycle.json
     """
     out = console()
     with pipeline(wait_seconds=wait_seconds) as steps:

@@ -1,5 +1,6 @@
 """Starts both simulators on loopback with the sample data, for demo, dev and simulate."""
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -104,6 +105,23 @@ def simulators(sample: Sample, clock: Clock, *, salesforce_port: int = 0, impact
             salesforce_faults=salesforce_faults,
             impact_faults=impact_faults,
         )
+
+
+@contextmanager
+def pointed_at(both: Simulators, sample: Sample, warehouse: Path) -> Iterator[None]:
+    """Point this process at the simulators, and at nothing else, for a while."""
+    before = dict(os.environ)
+    for variable in env.VARIABLES:
+        os.environ.pop(variable.name, None)
+    os.environ.update(both.environment())
+    os.environ[env.WAREHOUSE] = str(warehouse)
+    if (sample.folder / "config").is_dir():
+        os.environ[env.CONFIG] = str(sample.folder / "config")
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def _moment(value: object) -> datetime:

@@ -35,6 +35,10 @@ def command(as_file: bool, wants_json: bool) -> None:
     what became of each conversion; the job confirm_and_reconcile asks it.
 
     An upload whose end is unknown is settled by asking, and never repeated on a guess: run the command again later.
+
+    \b
+      impact-pipeline submit
+      impact-pipeline submit --file
     """
     if not as_file:
         _by_request(wants_json)

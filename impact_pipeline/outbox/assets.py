@@ -12,7 +12,7 @@ from impact_pipeline.outbox.impact.resource import ImpactResource
 from impact_pipeline.outbox.moves import LeaseLostError
 from impact_pipeline.outbox.queue import enqueue
 from impact_pipeline.outbox.settings import settings_of
-from impact_pipeline.warehouse.assets import bars, count_table, lineage, preview, table_metadata, tag_run
+from impact_pipeline.warehouse.assets import bars, count_table, lineage, preview, table_metadata
 from impact_pipeline.warehouse.binding import is_bound
 from impact_pipeline.warehouse.resource import ClockResource, WarehouseResource
 from impact_pipeline.warehouse.sql import Column
@@ -106,7 +106,6 @@ def confirmation(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeRe
     settings = settings_of(config.load(), config.campaign_id)
     with warehouse.warehouse().reading() as con:
         is_bound(con, account_sid=config.account_sid, campaign_id=config.campaign_id)
-    tag_run(context, program=config.campaign_id)
     client = impact.client()
     try:
         report = confirm(warehouse.warehouse(), client, settings, run_id=context.run.run_id, clock=clock.now)

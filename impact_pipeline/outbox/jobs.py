@@ -46,7 +46,7 @@ def submit_requests(context: dg.OpExecutionContext) -> dg.Output[None]:
     finally:
         client.close()
     context.log.info(sentence(report))
-    tag_run(context, program=config.campaign_id, sent=str(report.sent))
+    tag_run(context, sent=str(report.sent))
     if report.stop is not None and report.stop.code in FAILING:
         failure = dg.Failure(description=sentence(report), metadata=_metadata(report), allow_retries=False)
         raise failure from _cause(report.stop)

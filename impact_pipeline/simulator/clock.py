@@ -1,4 +1,4 @@
-"""The virtual time that both simulators tell: it moves only when somebody moves it, or runs along with the real one."""
+"""The time that both simulators tell: it moves only when somebody moves it, or runs along with the real one."""
 
 import threading
 from datetime import UTC, datetime, timedelta
@@ -33,3 +33,10 @@ class Clock:
 
     def advance(self, by: timedelta) -> None:
         self.move_to(self.now() + by)
+
+    def follow(self) -> None:
+        """From now on tell the machine's own time. Raises ValueError where that would run backwards."""
+        with self._lock:
+            if self._now is not None and self._now > datetime.now(UTC):
+                raise ValueError(f"{self._now.isoformat()} lies in the future: time doesn't run back.")
+            self._now = None
