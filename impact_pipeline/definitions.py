@@ -35,6 +35,7 @@ from impact_pipeline.preflight.checks import preflight_check
 from impact_pipeline.preflight.site import Site
 from impact_pipeline.reconciliation import assets as reconciliation_assets
 from impact_pipeline.reconciliation import checks as reconciliation_checks
+from impact_pipeline.reconciliation import jobs as reconciliation_jobs
 from impact_pipeline.schedules import schedules
 from impact_pipeline.warehouse import checks as warehouse_checks
 from impact_pipeline.warehouse.assets import PUBLISHED, published_asset
@@ -95,7 +96,14 @@ def build_definitions(resources: Mapping[str, Any], config: Config, *, switched_
         selection=looks,
         description="Org, rights, fields, program, event types, budgets, disk: a line each, with remedy. Reads only.",
     )
-    jobs: list[Any] = [cycle, outbox_jobs.submit_conversions, confirm, compared, looked_at]
+    jobs: list[Any] = [
+        cycle,
+        outbox_jobs.submit_conversions,
+        confirm,
+        compared,
+        looked_at,
+        reconciliation_jobs.apply_retention,
+    ]
     return dg.Definitions(
         assets=_owned(
             config,
@@ -117,7 +125,17 @@ def build_definitions(resources: Mapping[str, Any], config: Config, *, switched_
             *warehouse_checks.checks,
         ],
         jobs=jobs,
-        schedules=list(schedules(config, status, cycle=cycle, confirm=confirm, compared=compared, looked_at=looked_at)),
+        schedules=list(
+            schedules(
+                config,
+                status,
+                cycle=cycle,
+                confirm=confirm,
+                compared=compared,
+                looked_at=looked_at,
+                erases=reconciliation_jobs.apply_retention,
+            )
+        ),
         sensors=[
             outbox_sensor_that_is(sensor_status),
             alert_sensor_that_is(sensor_status, jobs=[job.name for job in jobs]),

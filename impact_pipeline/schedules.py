@@ -13,14 +13,21 @@ _UNFINISHED = [Status.QUEUED, Status.NOT_STARTED, Status.STARTING, Status.STARTE
 
 
 def schedules(
-    config: Config, status: dg.DefaultScheduleStatus, *, cycle: Any, confirm: Any, compared: Any, looked_at: Any
+    config: Config,
+    status: dg.DefaultScheduleStatus,
+    *,
+    cycle: Any,
+    confirm: Any,
+    compared: Any,
+    looked_at: Any,
+    erases: Any,
 ) -> Iterator[dg.ScheduleDefinition]:
     """
     All schedules.
 
     Args:
-        cycle, confirm, compared, looked_at: the jobs that capture, confirm, count what is there and here, and ask
-            whether everything is set up.
+        cycle, confirm, compared, looked_at, erases: the jobs that capture, confirm, count what is there and here, ask
+            whether everything is set up, and erase what is too old.
     """
     yield from _full_rereads(config, cycle, status)
     options = config.pipeline.capture
@@ -41,6 +48,13 @@ def schedules(
             default_status=status,
             description="Counts the records of each day in Salesforce and here, and compares a sample.",
         )
+    yield dg.ScheduleDefinition(
+        name="daily_retention",
+        job=erases,
+        cron_schedule="45 3 * * *",
+        default_status=status,
+        description="Every night: erases what is older than retention in pipeline.yaml.",
+    )
     yield dg.ScheduleDefinition(
         name="daily_preflight",
         job=looked_at,

@@ -83,6 +83,7 @@ def test_the_jobs_schedules_and_sensors(repository):
         "confirm_and_reconcile",
         "check_completeness",
         "preflight",
+        "apply_retention",
     }
     assert {(schedule.job_name, schedule.cron_schedule) for schedule in repository.schedule_defs} == {
         ("conversion_cycle", "*/15 * * * *"),
@@ -90,6 +91,7 @@ def test_the_jobs_schedules_and_sensors(repository):
         ("conversion_cycle", "0 4 * * 0"),
         ("check_completeness", "30 2 * * *"),
         ("preflight", "0 6 * * *"),
+        ("apply_retention", "45 3 * * *"),
     }
     assert {sensor.name for sensor in repository.sensor_defs} == {"outbox_sensor", "alert_sensor"}
 

@@ -193,6 +193,24 @@ class CaptureOptions(_Model):
     )
 
 
+class Retention(_Model):
+    """How long values are kept that nothing waits for any more; null: for ever. Ids, states, times and money stay."""
+
+    versions: Duration | None = Field(
+        default=timedelta(days=400),
+        ge=timedelta(days=90),
+        description="Superseded versions of records, and the values before and after a change; at least 90d.",
+    )
+    payloads: Duration | None = Field(
+        default=timedelta(days=400),
+        ge=timedelta(days=90),
+        description="Bodies that were sent, impact.com's answers, and mapped values of what has settled; at least 90d.",
+    )
+    backups: Duration | None = Field(
+        default=None, description="Files in the folder backups beside the warehouse; the newest one always stays."
+    )
+
+
 class Owners(_Model):
     """Who is asked about what a stage makes: e-mail addresses, or team:NAME. Dagster shows them with each asset."""
 
@@ -234,6 +252,7 @@ class Pipeline(_Model):
     files: Files | None = Field(
         default=None, description="The SFTP connection of impact-pipeline submit --file; left out: there is none."
     )
+    retention: Retention = Field(default=Retention(), description="How long values are kept.")
     owners: Owners = Field(default=Owners(), description="Who is asked about what each stage makes.")
     alerts: Alerts = Field(default=Alerts(), description="What is told when it begins and when it is over.")
     max_event_age: Duration | None = Field(

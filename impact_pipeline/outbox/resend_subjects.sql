@@ -1,5 +1,5 @@
 -- What     the requests that a key leads to, the newest of each event and kind, with what speaks against sending them again
--- Reads    outbox.request, conversions.current_decision, wanted; audit.current_action; raw._forgotten
+-- Reads    outbox.request, conversions.current_decision, wanted; audit.current_action
 -- Grain    one row per event for its conversion, and one for its newest correction
 -- Binds    $key varchar: Id of a record (15 or 18 characters), OrderId or event_id; null: all that impact.com refused or rejected
 with
@@ -27,7 +27,7 @@ decision as (
 select s.request_id, s.Type, s.event_id, s.object, s.Id, s.event, s.EventTypeCode, s.OrderId, s.amount, s.CurrencyCode,
        s.state, s.outcome, s.reason, s.wait, s.needs_person, s.payload_sha256, a.action_id,
        case when s.Type <> 'Conversion' then null
-            when (s.object, s.Id) in (select (object, Id) from raw._forgotten) then 'forgotten on request'
+            when s.payload is null then 'its body was erased, on request or by retention'
             when w.state = 'reversed' then 'correct condition_lost'
             when d.decision is distinct from 'send' then coalesce(d.decision || ' ' || d.reason, 'no decision')
             end as not_wanted

@@ -175,6 +175,17 @@ comment on column audit.erasure.finished_at is 'When no file of ours held the va
 comment on column audit.erasure.rows is 'Rows of the warehouse whose values were erased, by table.';
 comment on column audit.erasure.files is 'Names of the files that were written anew, and of those that were removed.';
 
+create table audit.retention (
+    applied_at timestamptz not null,
+    run_id     varchar not null,
+    rows       map(varchar, bigint) not null,
+    files      varchar[] not null);
+comment on table audit.retention is 'Append-only. One row each time that what is older than retention in pipeline.yaml was erased.';
+comment on column audit.retention.applied_at is 'When. UTC.';
+comment on column audit.retention.run_id is 'The Dagster run.';
+comment on column audit.retention.rows is 'Rows whose values were erased, by table.';
+comment on column audit.retention.files is 'Names of the backups that were removed.';
+
 create sequence audit.drift_id;
 create table audit.drift (
     drift_id bigint not null default nextval('audit.drift_id'),
