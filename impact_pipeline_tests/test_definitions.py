@@ -28,6 +28,7 @@ ASSETS = {
     "conversions/decision",
     "conversions/conversion",
     "conversions/item",
+    "conversions/coverage",
     "outbox/request",
     "audit/submission",
     "audit/action",

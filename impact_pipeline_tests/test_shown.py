@@ -133,6 +133,7 @@ def test_the_charts_are_pictures_with_their_numbers_as_other_text(told):
     assert "Opportunity_Closed Won sent 1" in report["how far conversions got"].value
     assert "2026-11, USD sent 550.00" in report["money by month"].value
     assert "Lead_Qualified sent, half within" in report["how long it took"].value
+    assert "Opportunity product codes 100 % of 1" in shown["conversions/coverage"]["chart"].value
     assert all(picture.startswith("<svg") and picture.endswith("</svg>") for picture in _pictures(shown))
 
 

@@ -1,15 +1,18 @@
 """changes.* → conversions.*, as Dagster shows it: one step that answers every change and maps what is to be sent."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import dagster as dg
+import duckdb
 
 from impact_pipeline.changes.assets import CHANGE
 from impact_pipeline.config.resource import ConfigResource
+from impact_pipeline.conversions import coverage
 from impact_pipeline.conversions.decide import decide
 from impact_pipeline.conversions.lineage import conversion_lineage, item_lineage
 from impact_pipeline.conversions.relations import captured
-from impact_pipeline.warehouse.assets import bars, count_table, lineage, preview, table_metadata
+from impact_pipeline.warehouse.assets import bars, chart, count_table, lineage, preview, table_metadata
 from impact_pipeline.warehouse.binding import is_bound
 from impact_pipeline.warehouse.cycles import binding, newest_cycle
 from impact_pipeline.warehouse.resource import ClockResource, WarehouseResource
@@ -17,10 +20,12 @@ from impact_pipeline.warehouse.resource import ClockResource, WarehouseResource
 DECISION = dg.AssetKey(["conversions", "decision"])
 CONVERSION = dg.AssetKey(["conversions", "conversion"])
 ITEM = dg.AssetKey(["conversions", "item"])
+COVERAGE = dg.AssetKey(["conversions", "coverage"])
 _SHOWN = {
     DECISION: ("decision_id", "object", "Id", "event", "decision", "reason", "EventTypeCode", "amount", "decided_at"),
     CONVERSION: ("mapped_at", "object", "Id", "EventTypeCode", "OrderId", "EventDate", "amount", "item_count"),
     ITEM: ("event_id", "item_number", "ItemSku", "ItemQuantity", "amount"),
+    COVERAGE: ("week", "object", "event", "CurrencyCode", "events", "with_click_id", "amount", "amount_at_stake"),
 }
 _DECIDED_FROM = {
     "change_id": [("changes", "change", "change_id")],
@@ -36,6 +41,10 @@ _ABOUT = {
     ),
     CONVERSION: "One row per event to be sent: impact.com's parameters as text, exactly as they leave.",
     ITEM: "The items of each conversion, numbered from 1.",
+    COVERAGE: (
+        "What leads from the events to partners: the share with click id, customer id, product codes and currency, "
+        "by object and week, and the money at stake."
+    ),
 }
 
 
@@ -73,6 +82,7 @@ def decisions(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResul
         shown[CONVERSION] |= lineage(mapped)
         shown[ITEM] |= lineage(item_lineage(config, captured(con)))
         shown[DECISION] |= lineage(_DECIDED_FROM | {name: mapped[name] for name in _MAPPED if name in mapped})
+        shown[COVERAGE] |= _covered(con)
         standing = con.execute(
             "select object, event, decision, reason, count(*) from conversions.current_decision "
             "where decision <> 'skip' group by all order by all"
@@ -92,6 +102,21 @@ def decisions(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResul
     }
     for key, metadata in shown.items():
         yield dg.MaterializeResult(asset_key=key, metadata=metadata)
+
+
+def _covered(con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+    """Shares as a picture and as rows, and the money at stake."""
+    tables = {
+        "by_object": coverage.by_object(con),
+        "by_week": coverage.by_week(con),
+        "at_stake": coverage.at_stake(con),
+    }
+    shown: dict[str, Any] = {
+        name: count_table(list(rows[0]), [list(row.values()) for row in rows]) for name, rows in tables.items() if rows
+    }
+    return shown | {
+        "chart": chart("Events that lead to a partner, in percent", coverage.share_bars(tables["by_object"]))
+    }
 
 
 assets = [decisions]

@@ -65,8 +65,9 @@ def decide(
     """
     Answer what is new or open, in the caller's transaction.
 
-    Writes conversions.decision only where an answer changes; conversions.conversion and item for what is to be sent and
-    was never intended; conversions.wanted for corrections; conversions.customer for the first CustomerId of a record.
+    Writes conversions.decision and covered only where an answer changes; conversions.conversion and item for what is to
+    be sent and was never intended; conversions.wanted for corrections; conversions.customer for the first CustomerId of
+    a record.
 
     Args:
         is_guarded: false where nothing can follow from it: a guard would hide what was asked about.
@@ -176,11 +177,20 @@ class _Step:
 
     def _write(self) -> None:
         self._write_conversions()
+        self._cover()
         self._execute("pins.sql", now=self.now)
         self._execute("guards_keep_wanted.sql")
         self._execute("restore.sql", now=self.now)
         self._execute("unwant.sql", now=self.now)
         self._execute("want.sql", now=self.now)
+
+    def _cover(self) -> None:
+        """Keep what conversions.coverage counts, writing only what differs: open pairs are answered every cycle."""
+        with_items = [name for name, event in self.about.events.items() if event.items is not None]
+        time_zone = self.config.pipeline.program.time_zone
+        self._execute("covering.sql", time_zone=time_zone, with_items=with_items)
+        self._execute("uncover.sql")
+        self._execute("cover.sql")
 
     def _merged_records(self) -> str:
         """The query of the records of the object that were merged, or became others by it."""

@@ -78,7 +78,11 @@ class _Compiler:
             linked=linked_sql(self.about, self.captured),
             names=", ".join(
                 [_q(p.column) for p in parameters]
-                + [f"null::varchar as {_q(name)}" for name in ("CurrencyCode", "CustomerStatus") if name not in mapping]
+                + [
+                    f"null::varchar as {_q(name)}"
+                    for name in ("ClickId", "CurrencyCode", "CustomerStatus")
+                    if name not in mapping
+                ]
             ),
             has_items="true" if event.items is not None else "false",
             may_be_single="true" if event.items is not None else self._too_large(event) or "false",

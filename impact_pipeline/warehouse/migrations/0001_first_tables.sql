@@ -432,6 +432,69 @@ comment on column conversions.item.ItemCategory is 'Category; payout rules may d
 comment on column conversions.item.ItemQuantity is 'Whole number.';
 comment on column conversions.item.ItemSubTotal is 'Line total.';
 
+create table conversions.covered (
+    event_id               varchar not null,
+    change_id              bigint not null,
+    object                 varchar not null,
+    Id                     varchar not null,
+    event                  varchar not null,
+    event_at               timestamptz not null,
+    week                   date not null,
+    has_click_id           boolean not null,
+    has_customer_id        boolean not null,
+    has_linked_customer_id boolean not null,
+    has_product_codes      boolean,
+    has_currency           boolean,
+    CurrencyCode           varchar,
+    amount                 decimal(18, 2));
+comment on table conversions.covered is 'One row per event that was sent or is held: what leads from it to a partner, and what it is worth. As it was decided last.';
+comment on column conversions.covered.event_id is 'Identity of the business event.';
+comment on column conversions.covered.change_id is 'The change that carries it.';
+comment on column conversions.covered.object is 'API name of the object.';
+comment on column conversions.covered.Id is 'Id of the record.';
+comment on column conversions.covered.event is 'Name of the event in the object''s file.';
+comment on column conversions.covered.event_at is 'When the event happened. UTC.';
+comment on column conversions.covered.week is 'Monday of its week in the program''s time zone.';
+comment on column conversions.covered.has_click_id is 'Whether the mapping found a click id.';
+comment on column conversions.covered.has_customer_id is 'Whether the mapping found a CustomerId.';
+comment on column conversions.covered.has_linked_customer_id is 'Whether that is another one than the record''s own Id: the brand''s, or that of the lead or contact before it.';
+comment on column conversions.covered.has_product_codes is 'Whether there are lines, and a product code on each; null for events that are told without items.';
+comment on column conversions.covered.has_currency is 'Whether its money has a currency; null without money.';
+comment on column conversions.covered.CurrencyCode is 'Currency of the amount.';
+comment on column conversions.covered.amount is 'Money in it: sum of the items, or the order amount; null for none.';
+
+create view conversions.coverage as
+select object, event, week, CurrencyCode,
+       count(*)::bigint as events,
+       count_if(has_click_id)::bigint as with_click_id,
+       count_if(has_customer_id)::bigint as with_customer_id,
+       count_if(has_linked_customer_id)::bigint as with_linked_customer_id,
+       count_if(has_product_codes)::bigint as with_product_codes,
+       count_if(has_product_codes is not null)::bigint as told_by_items,
+       count_if(has_currency)::bigint as with_currency,
+       count_if(has_currency is not null)::bigint as with_money,
+       sum(amount)::decimal(38, 2) as amount,
+       coalesce(sum(amount) filter (not has_click_id), 0)::decimal(38, 2) as amount_without_click_id,
+       coalesce(sum(amount) filter (not has_click_id and not has_linked_customer_id), 0)::decimal(38, 2) as amount_at_stake
+  from conversions.covered
+ group by all;
+comment on view conversions.coverage is 'How many events lead to a partner, and the money at stake: by object, event, week and currency, over all that was sent or is held.';
+comment on column conversions.coverage.object is 'API name of the object.';
+comment on column conversions.coverage.event is 'Name of the event in the object''s file.';
+comment on column conversions.coverage.week is 'Monday of the week in which the events happened, in the program''s time zone.';
+comment on column conversions.coverage.CurrencyCode is 'Currency of the amounts; null without any.';
+comment on column conversions.coverage.events is 'Events that were sent or are held.';
+comment on column conversions.coverage.with_click_id is 'Of them those with a click id.';
+comment on column conversions.coverage.with_customer_id is 'Of them those with a CustomerId.';
+comment on column conversions.coverage.with_linked_customer_id is 'Of them those whose CustomerId is another one than the record''s own Id.';
+comment on column conversions.coverage.with_product_codes is 'Of those that are told by items those with lines that all have a product code.';
+comment on column conversions.coverage.told_by_items is 'Of them those that are told by items.';
+comment on column conversions.coverage.with_currency is 'Of those with money those with a currency.';
+comment on column conversions.coverage.with_money is 'Of them those with money.';
+comment on column conversions.coverage.amount is 'Their money.';
+comment on column conversions.coverage.amount_without_click_id is 'Money of those without a click id.';
+comment on column conversions.coverage.amount_at_stake is 'Money of those that have neither a click id nor a CustomerId from elsewhere than the record: nobody is likely to be credited for it.';
+
 create table conversions.wanted (
     event_id   varchar not null,
     state      varchar not null,
