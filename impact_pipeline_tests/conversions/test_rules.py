@@ -1,6 +1,7 @@
 """The rules of values and items: every case of rules.yaml goes through the statements that map captured records."""
 
 import copy
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import yaml
 
 from impact_pipeline.cli.invented_org import InventedOrg
 from impact_pipeline.cli.mapping_cases import NamedCase, outcomes
-from impact_pipeline.cli.test_mapping import differences
+from impact_pipeline.cli.test_mapping import differences, parameters
 from impact_pipeline.config.cases import Case
 from impact_pipeline.config.files import StrictLoader
 from impact_pipeline.config.load import Config, load_config
@@ -31,6 +32,39 @@ def test_values_leave_as_their_rules_say(group: dict[str, Any], tmp_path: Path) 
 
     wrong = {one.name: lines for one, answers in zip(cases, found, strict=True) if (lines := differences(one, answers))}
     assert not wrong, "\n".join(line for name, lines in wrong.items() for line in (name, *lines))
+
+
+@pytest.mark.parametrize("cents_missing", [0, 1])
+def test_a_deal_of_1114_lines_is_told_whole_and_to_the_cent(tmp_path: Path, cents_missing: int) -> None:
+    """Every third line has the product code of the first, and every line an odd amount of cents."""
+    lines = [
+        {
+            "SortOrder": number,
+            "Sku__c": "SKU-0" if number % 3 == 0 else f"SKU-{number}",
+            "Category__c": "c",
+            "Quantity": 1,
+            "TotalPrice": Decimal(number) + Decimal("0.01"),
+        }
+        for number in range(1114)
+    ]
+    total = sum(Decimal(str(line["TotalPrice"])) for line in lines)
+    record = {"StageName": "Closed Won", "Amount": total + Decimal(cents_missing) / 100}
+    case = NamedCase(
+        file="", name="", object="Opportunity", case=Case.model_validate({"record": record, "lines": lines, "then": {}})
+    )
+    config = written(tmp_path, {})
+
+    (found,) = outcomes(config, org_of(config, [case], {}), [case])
+
+    if cents_missing:
+        assert (found["won"].decision, found["won"].reason) == ("hold", "items_mismatch")
+        return
+    sent = parameters(found["won"])
+    codes = list(dict.fromkeys(str(line["Sku__c"]) for line in lines))
+    assert [sent[f"ItemSku{number}"] for number in range(1, len(codes) + 1)] == codes
+    assert sum(Decimal(sent[f"ItemSubTotal{number}"]) for number in range(1, len(codes) + 1)) == total
+    assert f"ItemSku{len(codes) + 1}" not in sent
+    assert sent["ItemQuantity1"] == "372"
 
 
 def written(folder: Path, but: dict[str, Any]) -> Config:
