@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -19,6 +20,7 @@ from impact_pipeline.capture.drift import note_hidden
 from impact_pipeline.capture.extraction import Extraction
 from impact_pipeline.capture.fields import Description, description
 from impact_pipeline.capture.lines import lines_of
+from impact_pipeline.capture.misfits import refuse_misfits
 from impact_pipeline.capture.objects import ObjectPlan, plan_objects
 from impact_pipeline.capture.preparation import Preparation, cycle_name
 from impact_pipeline.capture.progress import (
@@ -78,7 +80,7 @@ def capture_cycle(
     campaign_id: str,
     on_captured: Callable[[CapturedObject], None] = lambda captured: None,
 ) -> CycleReport:
-    """Capture what a configuration needs; see `capture_objects`."""
+    """Capture what a configuration needs, unless it doesn't go with the org's types; see `capture_objects`."""
     return capture_objects(
         warehouse,
         client,
@@ -102,6 +104,7 @@ def capture_cycle(
         campaign_id=campaign_id,
         sandbox_org=config.pipeline.program.sandbox_org,
         options=CaptureOptions(lag=config.pipeline.capture.lag, overlap=config.pipeline.capture.overlap),
+        on_planned=partial(refuse_misfits, config),
         on_captured=on_captured,
     )
 
@@ -125,6 +128,7 @@ def capture_objects(
     campaign_id: str,
     sandbox_org: str | None = None,
     options: CaptureOptions | None = None,
+    on_planned: Callable[[Mapping[str, ObjectPlan]], None] = lambda plans: None,
     on_captured: Callable[[CapturedObject], None] = lambda captured: None,
 ) -> CycleReport:
     """
@@ -143,6 +147,7 @@ def capture_objects(
         clock: our own time, UTC, for what is recorded. Windows follow Salesforce's.
         account_sid: impact.com's side of the binding, with `campaign_id`.
         sandbox_org: the one sandbox that may be captured; None: a production org.
+        on_planned: told what will be read before anything is; what it raises ends the cycle.
         on_captured: told of each window once it is committed.
 
     Raises:
@@ -173,6 +178,7 @@ def capture_objects(
             refuse_formulas(plans, compared or {})
             plans = {name: _without(plan, (dispensable or {}).get(name, ())) for name, plan in plans.items()}
             refuse_skipped(plans)
+            on_planned(plans)
             until = upper_bound(client.server_now, options.lag)
             begun = [name for name in plans if name not in reached]
             reached = {

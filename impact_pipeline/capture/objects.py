@@ -97,7 +97,7 @@ def plan_objects(wanted: Mapping[str, Iterable[str]], describe: Callable[[str], 
                 skipped.setdefault(origin, {})[whole] = kind
             continue
         reference = described[at].reference_named(head)
-        target = None if reference is None else _target(reference)
+        target = None if reference is None else target_of(reference)
         if reference is None or target is None:
             missing[origin].add(whole)
             continue
@@ -126,7 +126,8 @@ def _always(about: Description) -> set[str]:
     return {name for name in names if name in about.fields}
 
 
-def _target(reference: Field) -> str | None:
+def target_of(reference: Field) -> str | None:
+    """The object that paths follow a reference to; None where it leads to several that have nothing in common."""
     if len(reference.reference_to) == 1:
         return reference.reference_to[0]
     return _PREFERRED_TARGET if _PREFERRED_TARGET in reference.reference_to else None

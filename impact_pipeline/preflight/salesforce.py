@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from impact_pipeline.capture.cycle import refuse_formulas, refuse_skipped
+from impact_pipeline.capture.misfits import refuse_misfits
 from impact_pipeline.config.compiled import EventConfig
 from impact_pipeline.config.expressions import FieldPath
 from impact_pipeline.config.templates import Concat, FirstOf, Literal, Template, may_give, paths
@@ -84,6 +85,7 @@ def fields(site: Site) -> Iterator[Trouble | str]:
             )
     refuse_formulas(plans, config.compared_by_stamp())
     refuse_skipped(plans)
+    refuse_misfits(config, plans)
     yield f"All {sum(len(plan.fields) for plan in plans.values())} fields can be read."
 
 
