@@ -14,5 +14,6 @@ The proof that nothing is lost and nothing is sent twice, whatever goes wrong.
     episode     one seed, one episode, one verdict
     episodes    many of them, in several processes
     kills       real processes killed at boundaries and at random moments, and the same verdict
+    daemon      Dagster's daemon and web server as processes of their own, for a test of both
     bugs        faults planted into a copy of the pipeline, each of which the episodes must find
 """

@@ -30,7 +30,7 @@ from impact_pipeline.warehouse.connection import Warehouse
 from impact_pipeline_tests.outbox.crashing import Bomb, MinedTransport, MinedWarehouse, mine
 from impact_pipeline_tests.proof.business import Subject
 from impact_pipeline_tests.proof.checks import Audit, violations
-from impact_pipeline_tests.proof.episode import JOBS
+from impact_pipeline_tests.proof.episode import CALM_HOURS, JOBS, QUIET_CYCLES
 from impact_pipeline_tests.proof.world import SID, TOKEN, Jobs, Scene, declared
 
 # A run that is to be killed at a random moment is killed after at most so long; most last about half of it.
@@ -39,9 +39,6 @@ LONGEST_RUN_SECONDS = 0.6
 GIVE_UP_SECONDS = 120.0
 KILLS_IN_A_CHAIN = (2, 5)
 TRIES = 4
-# In hours: the gathering of corrections, settling, parents one after the other; then as long as something is open.
-CALM_HOURS = (1.1, 0.5, 0.5, 1.1, 1.1, 1.1, 1.1, 7, 25)
-QUIET_CYCLES = 3
 
 
 @dataclass(frozen=True)
