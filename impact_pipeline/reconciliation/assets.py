@@ -11,7 +11,7 @@ from impact_pipeline.reconciliation import report
 from impact_pipeline.reconciliation.figures import funnel_bars, latency_bars, money_bars, reason_bars
 from impact_pipeline.reconciliation.reconcile import ReconciliationCounts, reconcile
 from impact_pipeline.reconciliation.settings import settings_of
-from impact_pipeline.warehouse.assets import bars, chart, count_table, lineage, preview, table_metadata
+from impact_pipeline.warehouse.assets import bars, chart, charts, count_table, lineage, preview, table_metadata
 from impact_pipeline.warehouse.binding import is_bound
 from impact_pipeline.warehouse.cycles import binding
 from impact_pipeline.warehouse.resource import ClockResource, WarehouseResource
@@ -111,14 +111,14 @@ def _shown(key: dg.AssetKey, con: duckdb.DuckDBPyConnection, counts: Reconciliat
 
 
 def _report(con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
-    totals, held = report.totals(con).records(), report.open_summary(con).records()
-    return {
-        "dagster/row_count": sum(row["expected"] for row in totals),
-        "how far conversions got": chart("How far the conversions got", funnel_bars(report.funnel(con))),
-        "money by month": chart("Money by month: sent, wanted, confirmed", money_bars(totals)),
-        "held and open, by reason": chart("Held and open, by reason", reason_bars(held)),
-        "how long it took": chart("How long conversions took", latency_bars(report.latency(con).records())),
+    totals, summary = report.totals(con).records(), report.open_summary(con).records()
+    figures = {
+        "How far the conversions got": funnel_bars(report.funnel(con)),
+        "Money by month: sent, wanted after corrections, confirmed": money_bars(totals),
+        "Held and open, by reason": reason_bars(summary),
+        "How long conversions took": latency_bars(report.latency(con).records()),
     }
+    return {"dagster/row_count": sum(row["expected"] for row in totals), "charts": charts(figures)}
 
 
 def answer_table(answer: report.Answer) -> dg.TableMetadataValue:

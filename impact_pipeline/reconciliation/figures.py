@@ -60,7 +60,7 @@ def latency_bars(latency: Sequence[dict[str, Any]]) -> list[tuple[str, list[Bar]
     steps = {
         "sent, half within": "taken_median",
         "sent, 95 % within": "taken_most",
-        "end known, half within": "ended_median",
+        "ended, half within": "ended_median",
     }
     return [
         (

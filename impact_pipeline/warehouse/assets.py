@@ -62,8 +62,8 @@ def preview(con: duckdb.DuckDBPyConnection, path: Sequence[str], columns: Sequen
     return count_table(columns, newest)
 
 
-def lineage(columns: Mapping[str, Iterable[Column]]) -> dict[str, dg.TableColumnLineage]:
-    """Metadata that tells from which columns of other assets each column comes."""
+def lineage(columns: Mapping[str, Sequence[Column]]) -> dict[str, Any]:
+    """Metadata that tells from which columns of other assets each column comes: for tools, and as a table to read."""
     deps = {
         name: [
             dg.TableColumnDep(asset_key=dg.AssetKey([schema, table]), column_name=column)
@@ -71,7 +71,11 @@ def lineage(columns: Mapping[str, Iterable[Column]]) -> dict[str, dg.TableColumn
         ]
         for name, sources in columns.items()
     }
-    return {"dagster/column_lineage": dg.TableColumnLineage(deps)}
+    told = [(name, ", ".join(".".join(source) for source in sources)) for name, sources in columns.items()]
+    return {
+        "dagster/column_lineage": dg.TableColumnLineage(deps),
+        "where columns come from": count_table(["column", "comes from"], told),
+    }
 
 
 def tag_run(context: dg.AssetExecutionContext | dg.OpExecutionContext, **tags: str) -> None:
@@ -105,14 +109,27 @@ def bars(title: str, counts: Iterable[tuple[str, int]]) -> dg.MarkdownMetadataVa
 
 
 def chart(title: str, groups: Sequence[tuple[str, Sequence[Bar]]]) -> dg.MarkdownMetadataValue:
-    """Bars as a picture inside the page: its colours are readable on a light and on a dark ground. Its numbers are
-    its other text."""
+    """One chart."""
+    return charts({title: groups})
+
+
+def charts(figures: Mapping[str, Sequence[tuple[str, Sequence[Bar]]]]) -> dg.MarkdownMetadataValue:
+    """
+    Charts under each other, by title. They are pictures inside the page, in colours that can be read on a light and on
+    a dark ground; their numbers are their other text.
+    """
+    return dg.MetadataValue.md(
+        "\n\n".join(f"### {title}\n\n{_figure(title, groups)}" for title, groups in figures.items())
+    )
+
+
+def _figure(title: str, groups: Sequence[tuple[str, Sequence[Bar]]]) -> str:
     told = [f"{heading} {bar.label} {bar.text}".strip() for heading, several in groups for bar in several]
     if not told:
-        return dg.MetadataValue.md("nothing")
+        return "nothing"
     picture = base64.b64encode(bar_chart(title, groups).encode()).decode()
     words = re.sub(r"([\\\[\]])", r"\\\1", f"{title}: {'; '.join(told)}")
-    return dg.MetadataValue.md(f"![{words}](data:image/svg+xml;base64,{picture})")
+    return f"![{words}](data:image/svg+xml;base64,{picture})"
 
 
 def published_asset(deps: Sequence[dg.AssetKey]) -> dg.AssetsDefinition:

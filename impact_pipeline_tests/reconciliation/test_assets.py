@@ -81,7 +81,7 @@ def test_a_run_shows_classes_totals_and_what_is_open(warehouse: Warehouse) -> No
         LOCK_CALENDAR,
     }
     assert "matched" in str(metadata(result, STATUS)["chart"])
-    assert "Opportunity_Closed Won credited 1" in str(metadata(result, REPORT)["how far conversions got"])
+    assert "Opportunity_Closed Won credited 1" in str(metadata(result, REPORT)["charts"])
     found = evaluations(result)
     assert (found["totals_balance"], found["nothing_is_lost"]) == ((True, None), (True, None))
     assert found["nothing_is_open"] == (
