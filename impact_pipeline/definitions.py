@@ -23,8 +23,8 @@ from impact_pipeline.changes.assets import change_asset
 from impact_pipeline.config import environment as env
 from impact_pipeline.config.load import Config, load_config
 from impact_pipeline.config.resource import ConfigResource
-from impact_pipeline.conversions import assets as conversion_assets
 from impact_pipeline.conversions import checks as conversion_checks
+from impact_pipeline.conversions.assets import decision_assets
 from impact_pipeline.outbox import assets as outbox_assets
 from impact_pipeline.outbox import checks as outbox_checks
 from impact_pipeline.outbox import jobs as outbox_jobs
@@ -108,8 +108,8 @@ def build_definitions(resources: Mapping[str, Any], config: Config, *, switched_
         assets=_owned(
             config,
             capture_assets(config),
-            change_asset(config.objects),
-            *conversion_assets.assets,
+            change_asset(config),
+            decision_assets(config),
             *outbox_assets.assets,
             *reconciliation_assets.assets,
             published_asset([outbox_assets.REQUEST, reconciliation_assets.STATUS]),

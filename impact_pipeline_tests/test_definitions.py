@@ -62,6 +62,14 @@ def test_every_asset_tells_what_it_is(repository):
         assert repository.asset_graph.get(key).description, key
 
 
+def test_every_captured_table_leads_on_to_impact(repository):
+    """So that the graph shows the whole flow, with what is read only for the mapping too."""
+    graph = repository.asset_graph
+    upstream = dg.AssetSelection.assets(dg.AssetKey(["outbox", "request"])).upstream().resolve(graph)
+
+    assert [key for key in graph.get_all_asset_keys() if key.path[0] == "raw" and key not in upstream] == []
+
+
 def test_every_asset_has_owners_and_a_time_after_which_it_is_old(repository):
     for key in repository.asset_graph.get_all_asset_keys():
         about = repository.asset_graph.get(key)

@@ -1,11 +1,10 @@
 """raw.* → changes.change, as Dagster shows it."""
 
-from collections.abc import Iterable
-
 import dagster as dg
 
 from impact_pipeline.changes.compare import find_changes
-from impact_pipeline.changes.watched import change_lineage, watched_objects
+from impact_pipeline.changes.watched import change_lineage, compared_objects, watched_objects
+from impact_pipeline.config.load import Config
 from impact_pipeline.config.resource import ConfigResource
 from impact_pipeline.warehouse.assets import bars, count_table, lineage, preview, table_metadata
 from impact_pipeline.warehouse.cycles import newest_cycle
@@ -15,14 +14,14 @@ CHANGE = dg.AssetKey(["changes", "change"])
 _SHOWN = ("change_id", "object", "Id", "kind", "fields", "occurred_at", "detected_at")
 
 
-def change_asset(objects: Iterable[str]) -> dg.AssetsDefinition:
-    """The asset changes.change, made from the captured `objects`."""
+def change_asset(declared: Config) -> dg.AssetsDefinition:
+    """The asset changes.change, made from the objects that the configuration watches, their histories and lines."""
 
     @dg.asset(
         key=CHANGE,
         group_name="changes",
         kinds={"duckdb"},
-        deps=[dg.AssetKey(["raw", name]) for name in objects],
+        deps=[dg.AssetKey(["raw", name]) for name in compared_objects(declared)],
         required_resource_keys={"config", "warehouse", "clock"},
         description=(
             "One row per change: a difference of values between two versions of a record, or a passage that its "

@@ -16,6 +16,15 @@ def watched_objects(config: Config) -> list[WatchedObject]:
     return watched
 
 
+def compared_objects(config: Config) -> list[str]:
+    """Every object that changes.change is made from: the watched ones, their histories and their lines; sorted."""
+    names = set()
+    for watched in watched_objects(config):
+        names |= {watched.name, *(history.object for history in watched.histories)}
+        names |= {watched.items[0]} if watched.items else set()
+    return sorted(names)
+
+
 def change_lineage(config: Config) -> dict[str, list[Column]]:
     """Column of changes.change → the columns of raw.* that it tells of: what triggers, and what its history tells."""
     ids: set[Column] = set()

@@ -6,7 +6,10 @@ from typing import Any
 import dagster as dg
 import duckdb
 
+from impact_pipeline.capture.objects import expected_objects
 from impact_pipeline.changes.assets import CHANGE
+from impact_pipeline.changes.watched import compared_objects
+from impact_pipeline.config.load import Config
 from impact_pipeline.config.resource import ConfigResource
 from impact_pipeline.conversions import coverage
 from impact_pipeline.conversions.decide import decide
@@ -48,60 +51,67 @@ _ABOUT = {
 }
 
 
-@dg.multi_asset(
-    specs=[
-        dg.AssetSpec(key=key, deps=[CHANGE], group_name="conversions", kinds={"duckdb"}, description=about)
-        for key, about in _ABOUT.items()
-    ],
-    name="decide",
-    required_resource_keys={"config", "warehouse", "clock"},
-)
-def decisions(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
-    """Answers what is new or open, and maps what is to be sent; nothing loops over rows."""
-    program: ConfigResource = context.resources.config
-    warehouse: WarehouseResource = context.resources.warehouse
-    clock: ClockResource = context.resources.clock
-    config = program.load()
-    with warehouse.warehouse().transaction() as con:
-        is_bound(con, account_sid=program.account_sid, campaign_id=program.campaign_id)
-        bound, cycle_id = binding(con), newest_cycle(con)
-        counts = decide(
-            con,
-            config,
-            cycle_id=cycle_id,
-            run_id=context.run.run_id,
-            now=clock.now(),
-            campaign_id=bound.campaign_id,
-            organization_id=bound.organization_id,
-        )
-        shown = {
-            key: table_metadata(con, *key.path) | {"preview": preview(con, key.path, columns)}
-            for key, columns in _SHOWN.items()
+def decision_assets(declared: Config) -> dg.AssetsDefinition:
+    """conversions.*, made from changes.change and from what the mapping reads of other objects: products, names."""
+    others = set(expected_objects(declared.capture_set())) - set(compared_objects(declared))
+    read = [dg.AssetKey(["raw", name]) for name in sorted(others)]
+
+    @dg.multi_asset(
+        specs=[
+            dg.AssetSpec(key=key, deps=[CHANGE, *read], group_name="conversions", kinds={"duckdb"}, description=about)
+            for key, about in _ABOUT.items()
+        ],
+        name="decide",
+        required_resource_keys={"config", "warehouse", "clock"},
+    )
+    def decisions(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
+        """Answers what is new or open, and maps what is to be sent; nothing loops over rows."""
+        program: ConfigResource = context.resources.config
+        warehouse: WarehouseResource = context.resources.warehouse
+        clock: ClockResource = context.resources.clock
+        config = program.load()
+        with warehouse.warehouse().transaction() as con:
+            is_bound(con, account_sid=program.account_sid, campaign_id=program.campaign_id)
+            bound, cycle_id = binding(con), newest_cycle(con)
+            counts = decide(
+                con,
+                config,
+                cycle_id=cycle_id,
+                run_id=context.run.run_id,
+                now=clock.now(),
+                campaign_id=bound.campaign_id,
+                organization_id=bound.organization_id,
+            )
+            shown = {
+                key: table_metadata(con, *key.path) | {"preview": preview(con, key.path, columns)}
+                for key, columns in _SHOWN.items()
+            }
+            mapped = conversion_lineage(config, captured(con))
+            shown[CONVERSION] |= lineage(mapped)
+            shown[ITEM] |= lineage(item_lineage(config, captured(con)))
+            shown[DECISION] |= lineage(_DECIDED_FROM | {name: mapped[name] for name in _MAPPED if name in mapped})
+            shown[COVERAGE] |= _covered(con)
+            standing = con.execute(
+                "select object, event, decision, reason, count(*) from conversions.current_decision "
+                "where decision <> 'skip' group by all order by all"
+            ).fetchall()
+        written = sorted(counts.by_answer.items())
+        names = ["object", "event", "decision", "reason", "count"]
+        shown[DECISION] |= {
+            "cycle_id": cycle_id,
+            "decisions_written": counts.total,
+            "written": count_table(names, [(*key, count) for key, count in written]),
+            "standing": count_table(names, standing),
+            "held": bars("Held, by reason", [(f"{row[1]}: {row[3]}", row[4]) for row in standing if row[2] == "hold"]),
+            "chart": bars(
+                "Decisions of this run",
+                [(f"{event}: {decision}, {reason}", count) for (_, event, decision, reason), count in written],
+            ),
         }
-        mapped = conversion_lineage(config, captured(con))
-        shown[CONVERSION] |= lineage(mapped)
-        shown[ITEM] |= lineage(item_lineage(config, captured(con)))
-        shown[DECISION] |= lineage(_DECIDED_FROM | {name: mapped[name] for name in _MAPPED if name in mapped})
-        shown[COVERAGE] |= _covered(con)
-        standing = con.execute(
-            "select object, event, decision, reason, count(*) from conversions.current_decision "
-            "where decision <> 'skip' group by all order by all"
-        ).fetchall()
-    written = sorted(counts.by_answer.items())
-    names = ["object", "event", "decision", "reason", "count"]
-    shown[DECISION] |= {
-        "cycle_id": cycle_id,
-        "decisions_written": counts.total,
-        "written": count_table(names, [(*key, count) for key, count in written]),
-        "standing": count_table(names, standing),
-        "held": bars("Held, by reason", [(f"{row[1]}: {row[3]}", row[4]) for row in standing if row[2] == "hold"]),
-        "chart": bars(
-            "Decisions of this run",
-            [(f"{event}: {decision}, {reason}", count) for (_, event, decision, reason), count in written],
-        ),
-    }
-    for key, metadata in shown.items():
-        yield dg.MaterializeResult(asset_key=key, metadata=metadata)
+        for key, metadata in shown.items():
+            yield dg.MaterializeResult(asset_key=key, metadata=metadata)
+
+    return decisions
 
 
 def _covered(con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
@@ -117,6 +127,3 @@ def _covered(con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
     return shown | {
         "chart": chart("Events that lead to a partner, in percent", coverage.share_bars(tables["by_object"]))
     }
-
-
-assets = [decisions]

@@ -8,7 +8,13 @@ from html import escape
 WIDTH = 440
 _LABEL, _VALUE, _BAR, _STEP, _GROUP = 140, 96, 16, 22, 24
 # As the page's style sheet names them; outside of it (in Dagster) the colour behind the comma counts.
-COLOURS = ("var(--one, #2f6fdd)", "var(--two, #1f9d6b)", "var(--three, #c7781b)", "var(--four, #8a63d2)")
+COLOURS = (
+    "var(--one, #2f6fdd)",
+    "var(--two, #1f9d6b)",
+    "var(--three, #c7781b)",
+    "var(--four, #8a63d2)",
+    "var(--five, #c2447e)",
+)
 _TEXT = "var(--text, #7a828e)"
 
 
