@@ -1,6 +1,7 @@
 """The public names: renaming one is a breaking change, and this file is where that shows."""
 
 import re
+import shutil
 from pathlib import Path
 
 import dagster as dg
@@ -103,6 +104,21 @@ def test_the_jobs_schedules_and_sensors(repository):
         ("apply_retention", "45 3 * * *"),
     }
     assert {sensor.name for sensor in repository.sensor_defs} == {"outbox_sensor", "alert_sensor"}
+
+
+def test_an_object_whose_formulas_are_watched_is_read_in_full_on_its_own_schedule(tmp_path):
+    folder = tmp_path / "config"
+    shutil.copytree(RECOMMENDED, folder)
+    lead = folder / "objects/lead.yaml"
+    lead.write_text('full_reread: "0 3 * * *"\n' + lead.read_text("utf-8"), "utf-8")
+
+    schedules = definitions_from({env.CONFIG: str(folder)}).get_repository_def().schedule_defs
+
+    (reread,) = [schedule for schedule in schedules if schedule.name == "full_reread_Lead"]
+    assert (reread.job_name, reread.cron_schedule) == ("conversion_cycle", "0 3 * * *")
+    with dg.build_schedule_context() as context:
+        (request,) = reread.evaluate_tick(context).run_requests
+    assert request.run_config == {"ops": {"capture": {"config": {"reread": ["Lead"]}}}}
 
 
 def test_a_cycle_ends_before_anything_is_sent(repository):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import timedelta
 from fractions import Fraction
 from threading import Barrier
@@ -10,11 +11,16 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import Route
 
 from impact_pipeline.capture.salesforce import errors
 from impact_pipeline.capture.salesforce.client import Quota, SalesforceClient, quota_of
 from impact_pipeline.capture.salesforce.login import ClientCredentials, JwtBearer, checked_domain, checked_instance
 from impact_pipeline.simulator.salesforce import Credentials, OrgFeatures
+from impact_pipeline.simulator.server import LoopbackServer
 from impact_pipeline_tests.capture.world import CREDENTIALS, World, world
 
 COUNT = "SELECT Id FROM Opportunity"
@@ -101,6 +107,44 @@ def test_a_read_is_repeated_after_a_fault_that_passes(salesforce: World, fault: 
     assert ids(salesforce.client()) == [deal]
 
     assert salesforce.requests["query"] == 3
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (401, '[{"message": "Session expired or invalid", "errorCode": "INVALID_SESSION_ID"}]'),
+        (401, '{"exceptionCode": "InvalidSessionId", "exceptionMessage": "Invalid session id"}'),
+        (400, '{"exceptionCode": "InvalidSessionId", "exceptionMessage": "Invalid session id"}'),
+        (401, "<html><body>Unauthorized</body></html>"),
+        (401, ""),
+    ],
+)
+def test_a_dead_session_is_known_in_each_spelling(status: int, body: str) -> None:
+    assert isinstance(errors.error_of(status, body, asked="query of Lead"), errors.DeadSession)
+
+
+@pytest.mark.parametrize("redirected", ["/services/oauth2/token", "/services/data"])
+def test_a_redirect_is_not_followed_so_it_carries_no_credentials(redirected: str) -> None:
+    asked: list[str] = []
+
+    async def elsewhere(request: Request) -> Response:
+        asked.append(request.url.path)
+        return JSONResponse([])
+
+    with LoopbackServer(Starlette(routes=[Route("/{path:path}", elsewhere, methods=["GET", "POST"])])) as other:
+
+        async def here(request: Request) -> Response:
+            if request.url.path == redirected:
+                return RedirectResponse(other.url + redirected)  # 307: whoever follows it sends the body again
+            return JSONResponse({"access_token": "token", "instance_url": str(request.base_url)})
+
+        with LoopbackServer(Starlette(routes=[Route("/{path:path}", here, methods=["GET", "POST"])])) as server:
+            login = ClientCredentials(client_id="key", client_secret="secret")
+            client = SalesforceClient(domain_url=server.url, login=login)
+            with closing(client), pytest.raises(errors.WrongHost):
+                client.check_version()
+
+    assert asked == []
 
 
 def test_repeating_ends(salesforce: World) -> None:
