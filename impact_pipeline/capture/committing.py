@@ -17,6 +17,7 @@ from impact_pipeline.capture import tables
 from impact_pipeline.capture.crew import Crew
 from impact_pipeline.capture.lines import Lines, note_touched
 from impact_pipeline.capture.load import LoadContext, load_rows
+from impact_pipeline.capture.merges import Reference, note_merged
 from impact_pipeline.capture.objects import ObjectPlan
 from impact_pipeline.capture.progress import BEGINNING, CapturedObject, Progress, live_cursor, record
 from impact_pipeline.capture.reading import Piece
@@ -104,6 +105,7 @@ class Writer:
         prepare: makes the tables fit, in the first transaction; object → number of its set of fields.
         reached: object → how far it has been read.
         pairs: objects with their lines.
+        references: fields that a merge moves to another record.
         calls_before: requests made that no row of audit.extraction counts yet.
         beside: where the readings run beside the live cycle: the newest version before they began. What the cycle
             commits meanwhile is newer than what they bring.
@@ -115,6 +117,7 @@ class Writer:
     prepare: Callable[[Connection], dict[str, int]]
     reached: dict[str, Progress]
     pairs: Sequence[Lines] = ()
+    references: Sequence[Reference] = ()
     calls_before: int = 0
     beside: int | None = None
     captured: list[CapturedObject] = field(default_factory=list)
@@ -182,6 +185,10 @@ class Writer:
             for pair in self.pairs:
                 if name in (pair.record.name, pair.line.name):
                     note_touched(con, pair, name, after=before)
+        if versions:
+            for reference in self.references:
+                if name == reference.target:
+                    note_merged(con, reference, after=before)
         if piece.is_last:
             tables.note_present(con, name, reading.fields_added)
         fetched = piece.fetched if reading.is_loaded else None

@@ -20,6 +20,7 @@ from impact_pipeline.capture.drift import note_hidden
 from impact_pipeline.capture.extraction import Extraction
 from impact_pipeline.capture.fields import Description, description
 from impact_pipeline.capture.lines import lines_of
+from impact_pipeline.capture.merges import references_to_merged
 from impact_pipeline.capture.misfits import refuse_misfits
 from impact_pipeline.capture.objects import ObjectPlan, plan_objects
 from impact_pipeline.capture.preparation import Preparation, cycle_name
@@ -212,6 +213,7 @@ def capture_objects(
                 prepare=prepared.carry_out,
                 reached=reached,
                 pairs=lines_of(plans, lines or {}),
+                references=references_to_merged(plans.values()),
                 calls_before=client.api_calls - calls_before,
             )
             if begun:

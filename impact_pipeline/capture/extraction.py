@@ -15,6 +15,7 @@ from impact_pipeline.capture.committing import Outcome, Reading, Writer
 from impact_pipeline.capture.deletions import Suspects, settle
 from impact_pipeline.capture.lines import Due, Lines
 from impact_pipeline.capture.load import LoadContext, living
+from impact_pipeline.capture.merges import Moved, moved, note_followed
 from impact_pipeline.capture.objects import ObjectPlan
 from impact_pipeline.capture.progress import BEGINNING, Progress
 from impact_pipeline.capture.reading import Piece, Question
@@ -48,6 +49,7 @@ class Extraction:
     _due: dict[str, Due] = field(default_factory=dict)
     _odd: dict[str, list[str]] = field(default_factory=dict)
     _new_lines: set[str] = field(default_factory=set)
+    _moved: list[Moved] = field(default_factory=list)
 
     def read_new(self, logs: Mapping[str, Deleted | None], open_since: datetime | None) -> None:
         """
@@ -62,7 +64,8 @@ class Extraction:
         self._new_lines = {
             pair.line.name for pair in self.writer.pairs if not loading.isdisjoint((pair.record.name, pair.line.name))
         }
-        self._work([self._new(plan, logs.get(name), open_since) for name, plan in self.plans.items()], self._find_sets)
+        self._work([self._new(plan, logs.get(name), open_since) for name, plan in self.plans.items()], self._find)
+        self._follow_merges()
 
     def read_lines(self) -> None:
         """The lines of each record that changed, or whose lines did; both again where they don't add up."""
@@ -231,6 +234,17 @@ class Extraction:
             return Outcome(covered=log.latest_date_covered)
         self._suspects[plan.name] = Suspects(ids=tuple(suspects), how="getDeleted", covered=log.latest_date_covered)
         return Outcome()
+
+    def _find(self, con: duckdb.DuckDBPyConnection) -> None:
+        """What a cycle is to read besides: sets of lines, and the records that merges moved."""
+        self._find_sets(con)
+        self._moved = moved(con, self.writer.references)
+        note_followed(con, (found for found in self._moved if not found.records))
+
+    def _follow_merges(self) -> None:
+        found = [it for it in self._moved if it.records]
+        jobs = [[self._by_id(it.plan, "records", ids)] for it in found for ids in self._groups(it.plan, it.records)]
+        self._work(jobs, lambda con: note_followed(con, found))
 
     def _find_sets(self, con: duckdb.DuckDBPyConnection) -> None:
         """The sets that are to be read and, after a first load, all records whose lines don't add up."""

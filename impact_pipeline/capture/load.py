@@ -281,7 +281,7 @@ def _not_empty(staged: Sequence[StagedRows]) -> list[StagedRows]:
 
 
 def _reader(rows: StagedRows) -> str:
-    """A table over the file, every value as text; null where it is empty, as it always is in CSV."""
+    """A table function over the file, every value as text; null where it is empty."""
     kinds = ", ".join(f"{quote_literal(name)}: 'VARCHAR'" for name in rows.columns)
     if rows.is_csv:
         return (
@@ -290,8 +290,8 @@ def _reader(rows: StagedRows) -> str:
             f"buffer_size = {_BUFFER_BYTES})"
         )
     return (
-        "(select nullif(columns(*), '') as '\\0' from read_json("
-        f"$file, format = 'newline_delimited', columns = {{{kinds}}}, maximum_object_size = {LONGEST_ROW_BYTES}))"
+        f"read_json($file, format = 'newline_delimited', columns = {{{kinds}}}, "
+        f"maximum_object_size = {LONGEST_ROW_BYTES})"
     )
 
 

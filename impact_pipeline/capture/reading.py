@@ -20,7 +20,7 @@ from typing import Any
 from impact_pipeline.capture.columns import whole_rows
 from impact_pipeline.capture.objects import ObjectPlan
 from impact_pipeline.capture.salesforce.bulk import PAGE_ROWS, BulkNote, BulkQuery, Fetched, read_note
-from impact_pipeline.capture.salesforce.client import Page, SalesforceClient
+from impact_pipeline.capture.salesforce.client import PAGE_SIZE, Page, SalesforceClient
 from impact_pipeline.capture.salesforce.errors import BulkFailed, BulkRefused, LocatorLost, TooLarge, TooWide
 from impact_pipeline.capture.soql import datetime_literal, fits_url, groups_of_ids, one_of, select
 from impact_pipeline.capture.staging import RowFile, StagedRows
@@ -33,6 +33,9 @@ BULK_FROM_ROWS = 20_000
 ROWS_PER_JOB = 5_000_000
 # A page of a bulk job is loaded as a whole, so wide rows make shorter ones.
 VALUES_PER_PAGE = 10_000_000
+# By REST a page is in memory as a whole, several times over; Salesforce's smallest page is LEAST_PAGE_ROWS.
+PAGE_CHARACTERS = 48 * 1024 * 1024
+LEAST_PAGE_ROWS = 200
 # Where a query is too long for a URL, up to so many rows are read in parts of their columns rather than by a job.
 CHUNKED_ROWS = 300
 # How often a query whose pages don't add up is asked again before that is an error.
@@ -221,7 +224,8 @@ class Reader:
     def _pages(self, plan: ObjectPlan, soql: Callable[[Sequence[str]], str]) -> Iterator[Page]:
         """The pages of a query; `soql` writes it for some fields. What is too wide is read in parts of its columns."""
         if fits_url(soql(plan.field_names), self.client.domain_url):
-            pages = self.client.query_pages(soql(plan.field_names), include_deleted=True)
+            size = _page_rows(plan)
+            pages = self.client.query_pages(soql(plan.field_names), include_deleted=True, page_size=size)
             try:
                 first = next(pages)
             except TooWide:
@@ -301,6 +305,12 @@ class Reader:
                 if attempt == QUERY_ATTEMPTS:
                     raise
         raise LocatorLost(f"query of {plan.name}: {len(found)} records came of {total} announced.")
+
+
+def _page_rows(plan: ObjectPlan) -> int:
+    """Rows of a page by REST: as many as there may be, unless their longest texts would fill the memory."""
+    row_characters = sum(len(field.name) + (field.length or 0) for field in plan.fields)
+    return max(LEAST_PAGE_ROWS, min(PAGE_SIZE, PAGE_CHARACTERS // row_characters))
 
 
 def _other_way(question: Question, error: Exception) -> Question:

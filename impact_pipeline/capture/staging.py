@@ -49,7 +49,11 @@ def staging_folder(parent: Path, lane: str) -> Iterator[Path]:
 
 
 class RowFile:
-    """Rows on their way into a file of newline-delimited JSON. Numbers have to be text: what is read is what came."""
+    """
+    Rows on their way into a file of newline-delimited JSON; an empty text becomes null, as it is in CSV.
+
+    Numbers have to be text: what is read is what came.
+    """
 
     def __init__(self, folder: Path, columns: tuple[str, ...]) -> None:
         self.row_count = 0
@@ -62,7 +66,9 @@ class RowFile:
         with self._path.open("ab") as file:
             for row in rows:
                 # Half a surrogate pair is no text and can't be stored as UTF-8; it becomes a question mark.
-                file.write(json.dumps(row, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
+                line = json.dumps(row, ensure_ascii=False).encode("utf-8", "replace")
+                # Inside of a text quotes are escaped, so that nothing else looks so.
+                file.write(line.replace(b': ""', b": null") + b"\n")
                 self.row_count += 1
 
     def staged(self) -> StagedRows:

@@ -80,9 +80,9 @@ create table raw._line_set (
     line_object varchar not null,
     record_id   varchar not null,
     version_id  bigint not null);
-comment on table raw._line_set is 'One row per record that changed, or whose lines did, until its lines have been read as a set.';
-comment on column raw._line_set.line_object is 'API name of the object of the lines.';
-comment on column raw._line_set.record_id is 'Id of the record that the lines belong to.';
+comment on table raw._line_set is 'One row per record that changed, or whose lines did, until its lines have been read as a set; and per record that was merged away, until those that referred to it have been read again.';
+comment on column raw._line_set.line_object is 'API name of the object of the lines; Object.Field of those that referred to a record that was merged away.';
+comment on column raw._line_set.record_id is 'Id of the record that the lines belong to, or that was merged away.';
 comment on column raw._line_set.version_id is 'The newest version that asks for the reading.';
 create table raw._forgotten (
     object       varchar not null,
@@ -129,7 +129,7 @@ comment on column audit.extraction.extraction_id is 'Number of the row, growing.
 comment on column audit.extraction.cycle_id is 'The cycle: all its objects share one upper bound. A person''s reread beside the cycles has one of its own that starts with reread.';
 comment on column audit.extraction.object is 'API name of the object.';
 comment on column audit.extraction.method is 'rest or bulk.';
-comment on column audit.extraction.purpose is 'window (what is new), full (a new field, or a schedule for formula fields), reread (a person asked: the first row of its cycle_id names the whole stretch, the others its parts), reread_end (all of that is read), lines (the lines of records that changed), records (those whose lines do not add up), proof (records that seem to be gone, looked up by Id) or sweep (all Ids).';
+comment on column audit.extraction.purpose is 'window (what is new), full (a new field, or a schedule for formula fields), reread (a person asked: the first row of its cycle_id names the whole stretch, the others its parts), reread_end (all of that is read), lines (the lines of records that changed), records (those whose lines do not add up, or that referred to one that was merged away), proof (records that seem to be gone, looked up by Id) or sweep (all Ids).';
 comment on column audit.extraction.window_after is 'Lower bound of the window, included; null: from the beginning. A run that goes on with a window that was broken off names the bound of that one.';
 comment on column audit.extraction.window_until is 'Upper bound of the window, excluded; Salesforce''s clock less the lag.';
 comment on column audit.extraction.cursor is 'Where the next window of the object starts, before overlap. Never moves back.';
