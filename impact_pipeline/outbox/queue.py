@@ -217,13 +217,9 @@ def _lines(pieces: list[str], indent: int) -> str:
 
 def _columns(con: duckdb.DuckDBPyConnection, table: str) -> list[str]:
     """The columns that the table has by now; a mapping that uses more parameters adds theirs."""
-    rows = con.execute(
-        "select column_name from duckdb_columns() "
-        "where schema_name = 'conversions' and table_name = $table and database_name = current_database() "
-        "order by column_index",
-        {"table": table},
-    ).fetchall()
-    return [str(name) for (name,) in rows]
+    # DuckDB's own list of columns names those of all tables before it is asked for one: ten times as slow.
+    empty = con.execute(f"from conversions.{quote_identifier(table)} limit 0")
+    return [str(column[0]) for column in empty.description or ()]
 
 
 def _number(con: duckdb.DuckDBPyConnection, sql: str, values: dict[str, Any] | None = None) -> int:
