@@ -5,6 +5,7 @@ A fault acts in one of four places: on the answer (also: whether the request is 
 the submission, on a page of a list, on the time a request takes. KINDS lists them; the code only looks them up.
 """
 
+import json
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -175,7 +176,8 @@ def _rate_limited(answer: Answer, fault: Fault) -> Answer:
 
 
 def _error_with_200(answer: Answer, fault: Fault) -> Answer:
-    return _with_body(answer, b'{"Status":"ERROR","Message":"Request could not be handled"}', "application/json")
+    body = json.dumps({"Status": "ERROR", "Message": fault.value("message")}).encode()
+    return _with_body(answer, body, "application/json")
 
 
 def _fate_of_rejection(fault: Fault) -> Fate:
@@ -227,7 +229,11 @@ KINDS: Mapping[str, Kind] = {
         defaults={"recorded": True, "status": 200},
         spoil=lambda a, f: _with_body(a, b"<html><body>Welcome</body></html>", "text/html", f.value("status")),
     ),
-    "error_with_200": Kind(place="answer", defaults=_LOST, spoil=_error_with_200),
+    "error_with_200": Kind(
+        place="answer",
+        defaults={"recorded": False, "message": "Request could not be handled"},
+        spoil=_error_with_200,
+    ),
     "unparsable": Kind(
         place="answer",
         defaults=_RECORDED,

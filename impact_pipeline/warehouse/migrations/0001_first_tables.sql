@@ -747,7 +747,7 @@ comment on column audit.attempt.started_at is 'When it was sent. UTC.';
 comment on column audit.attempt.duration_seconds is 'How long the answer took.';
 comment on column audit.attempt.http_status is 'Status; null when no answer came.';
 comment on column audit.attempt.verdict is 'not_sent, accepted, refused, later, in_doubt or stop_lane.';
-comment on column audit.attempt.answer is 'First 500 characters of the answer, account and token masked.';
+comment on column audit.attempt.answer is 'private: first 500 characters of the answer, account and token masked; it may quote values that were sent.';
 comment on column audit.attempt.submission_id is 'BatchId of the answer.';
 comment on column audit.attempt.wait_seconds is 'Wait that the answer asked for.';
 
