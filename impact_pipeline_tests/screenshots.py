@@ -2,8 +2,10 @@
 Takes the pictures of docs/images from a running `impact-pipeline dev --simulators`, in headless Chromium.
 
     python -m impact_pipeline_tests.screenshots http://127.0.0.1:3000 docs/images
+    python -m impact_pipeline_tests.screenshots file:///tmp/month.html docs/images page
 
-Look at each one afterwards. pngquant makes them small: no picture is to be larger than 150 kB.
+The second takes what `impact-pipeline reconcile --html /tmp/month.html` wrote. Look at each one afterwards, and make
+them small with pngquant: no picture is to be larger than 150 kB.
 """
 
 import asyncio
@@ -27,8 +29,7 @@ PICTURES = {
     "report": ("/assets/reconciliation/report?view=overview", ("[Show Markdown]",), "light"),
     "report-dark": ("/assets/reconciliation/report?view=overview", ("[Show Markdown]",), "dark"),
     "asset-dark": ("/assets/conversions/decision?view=overview", (), "dark"),
-    "checks": ("/assets/outbox/request?view=checks", (), "light"),
-    "runs": ("/runs", (), "light"),
+    "page": ("", (), "light"),
 }
 Send = Callable[..., Awaitable[dict[str, Any]]]
 _CLICK = """
@@ -110,4 +111,4 @@ async def _picture(send: Send, base: str, path: str, clicks: tuple[str, ...], th
 
 
 if __name__ == "__main__":
-    asyncio.run(take(sys.argv[1], Path(sys.argv[2]), sys.argv[3:] or list(PICTURES)))
+    asyncio.run(take(sys.argv[1], Path(sys.argv[2]), sys.argv[3:] or [name for name in PICTURES if name != "page"]))

@@ -40,6 +40,8 @@ ASSETS = {
     "reconciliation/lock_calendar",
     "warehouse/published",
 }
+# `make proof` writes it; before its first run there is none.
+WRITTEN_BY_PROOF = "proof.md"
 STAGE_OF_SCHEMA = {"raw": "capture", "audit": "outbox"}
 
 
@@ -191,6 +193,20 @@ def test_readme_names_every_table_that_a_reader_may_query(tmp_path):
         ).fetchall()
 
     assert [name for (name,) in tables if f"`{name}`" not in README] == []
+
+
+def test_every_link_inside_the_documentation_leads_somewhere_and_pictures_are_small():
+    pages = [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")]
+    links = [
+        (page, page.parent / link)
+        for page in pages
+        for link in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text("utf-8"))
+        if "://" not in link
+    ]
+    dead = [f"{page.name}: {link}" for page, link in links if link.name != WRITTEN_BY_PROOF and not link.exists()]
+
+    assert dead == []
+    assert [picture for picture in (ROOT / "docs").rglob("*.png") if picture.stat().st_size > 150_000] == []
 
 
 def test_readme_has_the_queries_to_the_letter():

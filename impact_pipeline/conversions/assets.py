@@ -52,13 +52,12 @@ _ABOUT = {
 
 
 def decision_assets(declared: Config) -> dg.AssetsDefinition:
-    """conversions.*, made from changes.change and from what the mapping reads of other objects: products, names."""
-    others = set(expected_objects(declared.capture_set())) - set(compared_objects(declared))
-    read = [dg.AssetKey(["raw", name]) for name in sorted(others)]
+    """conversions.*, made from changes.change and from what the mapping reads besides."""
+    read = _read(declared)
 
     @dg.multi_asset(
         specs=[
-            dg.AssetSpec(key=key, deps=[CHANGE, *read], group_name="conversions", kinds={"duckdb"}, description=about)
+            dg.AssetSpec(key=key, deps=read[key], group_name="conversions", kinds={"duckdb"}, description=about)
             for key, about in _ABOUT.items()
         ],
         name="decide",
@@ -112,6 +111,17 @@ def decision_assets(declared: Config) -> dg.AssetsDefinition:
             yield dg.MaterializeResult(asset_key=key, metadata=metadata)
 
     return decisions
+
+
+def _read(declared: Config) -> dict[dg.AssetKey, list[dg.AssetKey]]:
+    """What each asset is made from: products lead to items, names of stages to decisions, other parents to mapping."""
+    wanted = declared.capture_set()
+    beside = set(expected_objects(wanted)) - set(compared_objects(declared))
+    names = beside & declared.optional_objects()
+    of_lines = beside & set(expected_objects({line: wanted[line] for line, _ in declared.lines().values()}))
+    read = {DECISION: names, ITEM: of_lines - names, CONVERSION: beside - names - of_lines}
+    deps = {key: [CHANGE, *(dg.AssetKey(["raw", name]) for name in sorted(several))] for key, several in read.items()}
+    return deps | {COVERAGE: [CHANGE]}
 
 
 def _covered(con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
