@@ -55,7 +55,11 @@ def references_to_merged(plans: Iterable[ObjectPlan]) -> list[Reference]:
 
 
 def note_merged(con: duckdb.DuckDBPyConnection, reference: Reference, *, after: int) -> None:
-    """Note the losers that versions after version `after` tell of; first loads apart."""
+    """
+    Note the losers that versions after version `after` tell of.
+
+    Those of a first load, too: what refers to them may have been read before the merge.
+    """
     con.execute(
         sql_file(__file__, "merges_noted.sql").format(table=table(reference.target)),
         {"name": reference.name, "after": after},

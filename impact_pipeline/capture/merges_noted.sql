@@ -8,4 +8,3 @@ select $name, "Id", "_version_id"
   from {table}
  where "_version_id" > $after
    and "MasterRecordId" is not null
-   and not "_is_first_load"

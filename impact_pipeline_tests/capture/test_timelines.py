@@ -32,13 +32,14 @@ PLAYED = int(os.environ.get("IMPACT_PIPELINE_TIMELINES", EVERYDAY))
 LATEST_COMMIT = timedelta(minutes=20)
 COMPARED = {
     "Lead": ("Company", "AnnualRevenue", "MasterRecordId"),
-    "Opportunity": ("StageName", "Amount", "HasOpportunityLineItem"),
+    "Account": ("Name", "MasterRecordId"),
+    "Opportunity": ("StageName", "Amount", "HasOpportunityLineItem", "AccountId"),
     "OpportunityLineItem": ("OpportunityId", "Product2Id", "Quantity", "TotalPrice"),
     "Product2": ("Name",),
 }
 WANTED = {
     "Lead": ("Company", "AnnualRevenue"),
-    "Opportunity": ("StageName", "Amount"),
+    "Opportunity": ("StageName", "Amount", "Account.Name"),
     "OpportunityLineItem": ("Product2.Name", "Quantity", "TotalPrice"),
 }
 FAULTS: tuple[tuple[str, str | None, dict[str, object]], ...] = (
@@ -81,7 +82,7 @@ class Play:
 
     salesforce: World
     ids: dict[str, list[str]] = field(
-        default_factory=lambda: {"Lead": [], "Opportunity": [], "OpportunityLineItem": []}
+        default_factory=lambda: {"Lead": [], "Account": [], "Opportunity": [], "OpportunityLineItem": []}
     )
     lost_jobs: list[str] = field(default_factory=list)
 
@@ -128,17 +129,27 @@ class Play:
         self.edit("hard_delete", "Lead", self.free("Lead", number), late)
 
     def merge_leads(self, number: int, late: Late) -> None:
-        winner, loser = self.free("Lead", number), self.free("Lead", number + 1)
+        self.merge("Lead", number, late)
+
+    def create_account(self, number: int, late: Late) -> None:
+        self.edit("create", "Account", None, None, Name=f"Account {number}")
+
+    def merge_accounts(self, number: int, late: Late) -> None:
+        self.merge("Account", number, late)
+
+    def merge(self, sobject: str, number: int, late: Late) -> None:
+        winner, loser = self.free(sobject, number), self.free(sobject, number + 1)
         if winner == loser:
             raise EditError("there is only one")
-        self.edit("merge", "Lead", winner, late, loser_ids=(loser,))
+        self.edit("merge", sobject, winner, late, loser_ids=(loser,))
 
     def touch_leads(self, number: int, late: Late) -> None:
         self.salesforce.org.touch_all("Lead")
 
     def create_deal(self, number: int, late: Late) -> None:
         given = {"Name": "Deal", "StageName": "Prospecting", "CloseDate": "2026-12-31", "Pricebook2Id": STANDARD_BOOK}
-        self.edit("create", "Opportunity", None, late, Amount=f"{number}.50", **given)
+        account = self.free("Account", number) if self.ids["Account"] else None
+        self.edit("create", "Opportunity", None, late, Amount=f"{number}.50", AccountId=account, **given)
 
     def win_deal(self, number: int, late: Late) -> None:
         stage = ("Prospecting", "Closed Won")[number % 2]
@@ -202,6 +213,8 @@ ACTIONS: tuple[Callable[[Play, int, Late], None], ...] = (
     Play.hard_delete_lead,
     Play.merge_leads,
     Play.touch_leads,
+    Play.create_account,
+    Play.merge_accounts,
     Play.create_deal,
     Play.create_deal,
     Play.win_deal,
@@ -277,11 +290,12 @@ polls = st.lists(
     st.sampled_from([timedelta(0), timedelta(hours=-7), timedelta(days=3)]),
     st.sampled_from([0, 0, 1800]),
     st.sampled_from([None, 2]),
+    st.booleans(),
 )
 def test_raw_equals_the_org_in_the_end(
-    timeline: list[Poll], skew: timedelta, covered_lag: int, page_rows: int | None
+    timeline: list[Poll], skew: timedelta, covered_lag: int, page_rows: int | None, merge_stamps_children: bool
 ) -> None:
-    features = OrgFeatures(covered_lag_seconds=covered_lag)
+    features = OrgFeatures(covered_lag_seconds=covered_lag, merge_stamps_children=merge_stamps_children)
     with tempfile.TemporaryDirectory() as folder, world(Path(folder), features) as salesforce:
         salesforce.skew = skew
         play, seen = Play(salesforce), Seen(salesforce)
