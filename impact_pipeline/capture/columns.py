@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from impact_pipeline.capture.objects import ObjectPlan
-from impact_pipeline.capture.salesforce.client import Page, SalesforceClient
+from impact_pipeline.capture.salesforce.answers import Page
+from impact_pipeline.capture.salesforce.client import SalesforceClient
 from impact_pipeline.capture.salesforce.errors import LocatorLost, TooWide
 from impact_pipeline.capture.soql import HEADROOM_BYTES, MAX_URL_BYTES, one_of, select
 

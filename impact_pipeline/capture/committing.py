@@ -22,7 +22,7 @@ from impact_pipeline.capture.objects import ObjectPlan
 from impact_pipeline.capture.progress import BEGINNING, CapturedObject, Progress, live_cursor, record
 from impact_pipeline.capture.reading import Piece
 from impact_pipeline.capture.run import Run
-from impact_pipeline.capture.salesforce.client import counting
+from impact_pipeline.capture.salesforce.tally import counting
 from impact_pipeline.warehouse.sql import quote_identifier, sql_file
 
 

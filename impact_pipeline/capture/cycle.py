@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -16,9 +16,8 @@ import duckdb
 
 from impact_pipeline.capture.committing import Writer
 from impact_pipeline.capture.deletions import deletion_log
-from impact_pipeline.capture.drift import note_hidden
+from impact_pipeline.capture.describing import describe_all, hidden_told
 from impact_pipeline.capture.extraction import Extraction
-from impact_pipeline.capture.fields import Description, description
 from impact_pipeline.capture.lines import lines_of
 from impact_pipeline.capture.merges import references_to_merged
 from impact_pipeline.capture.misfits import refuse_misfits
@@ -32,14 +31,15 @@ from impact_pipeline.capture.progress import (
     progress,
 )
 from impact_pipeline.capture.reading import Reader
+from impact_pipeline.capture.refusals import refuse_formulas, refuse_skipped
 from impact_pipeline.capture.run import CaptureOptions, Run, lane
+from impact_pipeline.capture.salesforce.answers import Deleted
 from impact_pipeline.capture.salesforce.bulk import Fetched, forget_jobs
-from impact_pipeline.capture.salesforce.client import Deleted, SalesforceClient
-from impact_pipeline.capture.salesforce.errors import QuotaReached, UnknownObject
+from impact_pipeline.capture.salesforce.client import SalesforceClient
+from impact_pipeline.capture.salesforce.errors import QuotaReached
 from impact_pipeline.capture.soql import datetime_literal
 from impact_pipeline.capture.staging import staging_folder
 from impact_pipeline.capture.windows import upper_bound
-from impact_pipeline.config.errors import ConfigError, Problem
 from impact_pipeline.config.load import Config
 from impact_pipeline.warehouse.binding import bind, refuse_other_kind
 from impact_pipeline.warehouse.connection import Warehouse
@@ -173,7 +173,7 @@ def capture_objects(
             staging_folder(staging, LANE) as folder,
         ):
             reached, fetched = held.found
-            with _hidden_told(warehouse, client, options.lag, clock):
+            with hidden_told(warehouse, client, options.lag, clock):
                 describe, absent = describe_all(client, wanted, frozenset(optional), readers=options.readers)
                 plans = plan_objects({name: wanted[name] for name in wanted if name not in absent}, describe)
             refuse_formulas(plans, compared or {})
@@ -276,92 +276,8 @@ def _deletion_logs(
         return dict(zip(asked, pool.map(ask, asked), strict=True))
 
 
-def refuse_formulas(plans: Mapping[str, ObjectPlan], compared: Mapping[str, frozenset[str]]) -> None:
-    """Raise ConfigError where a formula is compared that nothing would ever bring."""
-    problems = [
-        Problem(
-            file=f"objects/{name.lower()}.yaml",
-            key="full_reread",
-            value=field.name,
-            problem="the field is a formula: its changes never move SystemModstamp, so no increment would bring them.",
-            remedy='Add full_reread: "0 3 * * *" to the file, or watch the fields that the formula is made of.',
-        )
-        for name, fields in compared.items()
-        if name in plans
-        for field in plans[name].fields
-        if field.is_calculated and field.name in fields
-    ]
-    if problems:
-        raise ConfigError(problems)
-
-
-def refuse_skipped(plans: Mapping[str, ObjectPlan]) -> None:
-    """Raise ConfigError where a mapped field is of a type that is not captured."""
-    problems = [
-        Problem(
-            file=f"objects/{name.lower()}.yaml",
-            key="(mapping)",
-            value=path,
-            problem=f"the field is of type {kind}, which is not captured: it is made of other fields, or a file.",
-            remedy="Map its parts, such as MailingCity of MailingAddress, or leave it out.",
-        )
-        for name, plan in plans.items()
-        for path, kind in plan.skipped.items()
-        if path in plan.missing
-    ]
-    if problems:
-        raise ConfigError(problems)
-
-
-@contextmanager
-def _hidden_told(
-    warehouse: Warehouse, client: SalesforceClient, lag: timedelta, clock: Callable[[], datetime]
-) -> Iterator[None]:
-    """Record which object it was that describe no longer knows."""
-    try:
-        yield
-    except UnknownObject as error:
-        with warehouse.transaction() as con:
-            cycle_id = cycle_name(upper_bound(client.server_now, lag))
-            note_hidden(con, error.object_name, now=clock(), cycle_id=cycle_id)
-        raise
-
-
 def _without(plan: ObjectPlan, dispensable: Collection[str]) -> ObjectPlan:
     return replace(plan, missing=tuple(path for path in plan.missing if path not in dispensable))
-
-
-def describe_all(
-    client: SalesforceClient, wanted: Iterable[str], optional: frozenset[str], *, readers: int
-) -> tuple[Callable[[str], Description], tuple[str, ...]]:
-    """A function that describes each object once, and the optional objects that the org doesn't show."""
-    names = list(wanted)
-
-    def known_as(name: str) -> Description:
-        try:
-            return description(client.describe(name))
-        except UnknownObject as error:
-            error.object_name = name
-            raise
-
-    def ask(name: str) -> Description | None:
-        try:
-            return known_as(name)
-        except UnknownObject:
-            if name not in optional:
-                raise
-            return None
-
-    with ThreadPoolExecutor(max_workers=readers) as pool:
-        answers = dict(zip(names, pool.map(ask, names), strict=True))
-    known = {name: about for name, about in answers.items() if about is not None}
-
-    def describe(object_name: str) -> Description:
-        if object_name not in known:
-            known[object_name] = known_as(object_name)
-        return known[object_name]
-
-    return describe, tuple(name for name in names if name not in known)
 
 
 @contextmanager

@@ -13,7 +13,8 @@ import duckdb
 from impact_pipeline.capture.load import LoadContext, mark_gone
 from impact_pipeline.capture.objects import ObjectPlan
 from impact_pipeline.capture.reading import Piece
-from impact_pipeline.capture.salesforce.client import Deleted, SalesforceClient
+from impact_pipeline.capture.salesforce.answers import Deleted
+from impact_pipeline.capture.salesforce.client import SalesforceClient
 from impact_pipeline.capture.salesforce.errors import DeleteLogTooShort
 
 # The log counts in minutes (Salesforce's REST API guide, Get Deleted).

@@ -19,7 +19,7 @@ from impact_pipeline.capture.merges import Moved, moved, note_followed
 from impact_pipeline.capture.objects import ObjectPlan
 from impact_pipeline.capture.progress import BEGINNING, Progress
 from impact_pipeline.capture.reading import Piece, Question
-from impact_pipeline.capture.salesforce.client import Deleted
+from impact_pipeline.capture.salesforce.answers import Deleted
 from impact_pipeline.capture.soql import within
 from impact_pipeline.capture.sweep import compare_ids, narrow
 from impact_pipeline.capture.windows import Window

@@ -14,32 +14,17 @@ import duckdb
 
 from impact_pipeline.capture.fields import Field
 from impact_pipeline.capture.objects import ObjectPlan
-from impact_pipeline.capture.salesforce.errors import IncompletePage, UnreadableValue
+from impact_pipeline.capture.salesforce.errors import IncompletePage
+from impact_pipeline.capture.staged_text import ID_MACRO, name_misfits, not_empty, reader, typed_value
 from impact_pipeline.capture.staging import StagedRows
 from impact_pipeline.capture.tables import column_types, growing_sets, past_table, table, typed_columns
-from impact_pipeline.warehouse.sql import quote_identifier, quote_literal, sql_file
+from impact_pipeline.warehouse.sql import quote_identifier, sql_file
 
-# An object holds some 1.6 million characters of long text at most (Salesforce's limits), and a character takes up to 6
-# bytes where it is escaped. Unbounded, the reader's buffers would be many times as long as the longest row.
-LONGEST_ROW_BYTES = 16 * 1024 * 1024
 # What is kept of a forgotten record beside its Ids, so that windows, deletions and counts go on.
 KEPT_STAMPS = frozenset({"CreatedDate", "LastModifiedDate", "SystemModstamp", "IsDeleted"})
-_BUFFER_BYTES = 2 * LONGEST_ROW_BYTES
 _CUT_OFF = (
     "A page was cut off on its way, perhaps by a proxy. Nothing of it was committed; run again, and it is read again."
 )
-# Ids of 15 characters get the three that make them safe where case is lost (Salesforce's object reference, Id).
-_ID_MACRO = """
-create or replace temp macro salesforce_id(id) as
-case when strlen(id) = 15
-     then id || array_to_string(list_transform([0, 5, 10], lambda start: substr(
-              'ABCDEFGHIJKLMNOPQRSTUVWXYZ012345',
-              1 + list_sum(list_transform([0, 1, 2, 3, 4], lambda place:
-                      case when regexp_matches(substr(id, start + place + 1, 1), '[A-Z]')
-                           then 1 << place else 0 end))::int,
-              1)), '')
-     else id end
-"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +57,7 @@ def load_rows(
         return 0
     types = column_types(con, plan.name)
     columns = typed_columns(types, plan)
-    con.execute(_ID_MACRO)
+    con.execute(ID_MACRO)
     forgotten = _forgotten(con, plan)
     try:
         # Values that may not be kept must not reach the file, not even for a moment: old text stays in it.
@@ -82,7 +67,7 @@ def load_rows(
         # The transaction is lost anyhow, and inside it nothing more could be asked.
         con.rollback()
         with suppress(duckdb.InvalidInputException):
-            _name_misfits(con, staged, plan, columns)
+            name_misfits(con, staged, plan, columns)
         raise IncompletePage(f"{plan.name}: {_CUT_OFF}") from error
 
 
@@ -99,13 +84,13 @@ def _append(
     None, and nothing is done, where some record came twice or was there before.
     """
     before = con.execute("select nextval('raw.version_id')").fetchall()[0][0]
-    for rows in _not_empty(staged):
+    for rows in not_empty(staged):
         append = sql_file(__file__, "load_append.sql").format(
             table=table(plan.name),
             columns=_columns(plan.field_names),
-            typed=_list([_value(field, kind) for field, kind in columns]),
+            typed=_list([typed_value(field, kind) for field, kind in columns]),
             is_deleted=_is_deleted(plan, columns),
-            reader=_reader(rows),
+            reader=reader(rows),
         )
         values = {
             "file": str(rows.path),
@@ -118,7 +103,7 @@ def _append(
     read, with_id, ids, known = con.execute(appended, {"before": before}).fetchall()[0]
     _refuse_incomplete(plan, staged, read)
     if with_id < read:
-        _name_misfits(con, staged, plan, columns)
+        name_misfits(con, staged, plan, columns)
     if ids == read and not known:
         return int(read)
     con.execute(f'delete from {table(plan.name)} where "_version_id" > $before', {"before": before})
@@ -184,19 +169,19 @@ def living(con: duckdb.DuckDBPyConnection, object_name: str, ids: Collection[str
 
 def salesforce_ids(con: duckdb.DuckDBPyConnection, ids: Collection[str]) -> list[str]:
     """The Ids in their form of 18 characters, in the same order."""
-    con.execute(_ID_MACRO)
+    con.execute(ID_MACRO)
     rows = con.execute("select salesforce_id(id) from (select unnest($ids) as id)", {"ids": list(ids)}).fetchall()
     return [record_id for (record_id,) in rows]
 
 
 def staged_ids(con: duckdb.DuckDBPyConnection, staged: Sequence[StagedRows], plan: ObjectPlan) -> None:
     """Put staged rows into temp table capture_text as they came, for a comparison of Ids."""
-    con.execute(_ID_MACRO)
+    con.execute(ID_MACRO)
     columns = ", ".join(f"{_q(name)} varchar" for name in plan.field_names)
     con.execute(f"create or replace temp table capture_text ({columns})")
-    for rows in _not_empty(staged):
+    for rows in not_empty(staged):
         names = _list([_q(name) for name in rows.columns])
-        con.execute(f"insert into capture_text ({names}) select {names} from {_reader(rows)}", {"file": str(rows.path)})
+        con.execute(f"insert into capture_text ({names}) select {names} from {reader(rows)}", {"file": str(rows.path)})
     _refuse_incomplete(plan, staged, *con.execute("select count(*) from capture_text").fetchall()[0])
 
 
@@ -239,12 +224,12 @@ def _read_typed(
 ) -> None:
     """Put the rows of all files into temp table capture_rows, in the order of reading, one for each record."""
     shapes = {
-        "typed": _list([f"{_value(field, kind)} as {_q(field.name)}" for field, kind in columns]),
+        "typed": _list([f"{typed_value(field, kind)} as {_q(field.name)}" for field, kind in columns]),
         "is_deleted": _is_deleted(plan, columns),
     }
     names = _columns([*plan.field_names, "_is_deleted", "_version_id", "_previous_version_id"])
-    for number, rows in enumerate(_not_empty(staged)):
-        typed = sql_file(__file__, "load_typed.sql").format(**shapes, reader=_reader(rows))
+    for number, rows in enumerate(not_empty(staged)):
+        typed = sql_file(__file__, "load_typed.sql").format(**shapes, reader=reader(rows))
         begin = f"insert into capture_rows ({names})" if number else "create or replace temp table capture_rows as"
         con.execute(f"{begin}\n{typed}", {"file": str(rows.path)})
     read, with_id, ids = con.execute('select count(*), count("Id"), count(distinct "Id") from capture_rows').fetchall()[
@@ -252,7 +237,7 @@ def _read_typed(
     ]
     _refuse_incomplete(plan, staged, read)
     if with_id < read:
-        _name_misfits(con, staged, plan, columns)
+        name_misfits(con, staged, plan, columns)
     if ids < read:
         con.execute(sql_file(__file__, "load_newest.sql").format(stamp=_q(plan.description.cursor_field)))
 
@@ -276,54 +261,10 @@ def _erase(con: duckdb.DuckDBPyConnection, plan: ObjectPlan, forgotten: Collecti
         )
 
 
-def _not_empty(staged: Sequence[StagedRows]) -> list[StagedRows]:
-    return [rows for rows in staged if rows.row_count]
-
-
-def _reader(rows: StagedRows) -> str:
-    """A table function over the file, every value as text; null where it is empty."""
-    kinds = ", ".join(f"{quote_literal(name)}: 'VARCHAR'" for name in rows.columns)
-    if rows.is_csv:
-        return (
-            "read_csv($file, auto_detect = false, header = true, delim = ',', new_line = '\\n', quote = '\"', "
-            f"escape = '\"', columns = {{{kinds}}}, max_line_size = {LONGEST_ROW_BYTES}, "
-            f"buffer_size = {_BUFFER_BYTES})"
-        )
-    return (
-        f"read_json($file, format = 'newline_delimited', columns = {{{kinds}}}, "
-        f"maximum_object_size = {LONGEST_ROW_BYTES})"
-    )
-
-
 def _refuse_incomplete(plan: ObjectPlan, staged: Sequence[StagedRows], read: int) -> None:
     expected = sum(rows.row_count for rows in staged)
     if read != expected:
         raise IncompletePage(f"{plan.name}: {expected} rows were announced, but {read} came. {_CUT_OFF}")
-
-
-def _name_misfits(
-    con: duckdb.DuckDBPyConnection, staged: Sequence[StagedRows], plan: ObjectPlan, columns: list[tuple[Field, str]]
-) -> None:
-    """Raise an error that names the field."""
-    typed = [field for field, _ in columns if field.duckdb_type != "VARCHAR"]
-    counts = [f"count(*) filter (where {_misfits(field)})" for field in typed]
-    for rows in _not_empty(staged):
-        found = con.execute(
-            f'select {", ".join(["""count(*) filter (where "Id" is null)""", *counts])} from {_reader(rows)}',
-            {"file": str(rows.path)},
-        ).fetchall()[0]
-        for name, data_type, count in zip(
-            ["Id", *(field.name for field in typed)],
-            ["Id", *(field.duckdb_type for field in typed)],
-            found,
-            strict=True,
-        ):
-            if count:
-                raise UnreadableValue(
-                    f"{plan.name}.{name}: {count} values that Salesforce sent are no {data_type}, though describe says "
-                    "so. Nothing of this window was committed. Read the field's definition in Setup; leave it out of "
-                    "the config until it is mended."
-                )
 
 
 def _replace_current(con: duckdb.DuckDBPyConnection, plan: ObjectPlan, insert: str, values: dict[str, object]) -> int:
@@ -339,37 +280,8 @@ def _replace_current(con: duckdb.DuckDBPyConnection, plan: ObjectPlan, insert: s
 
 
 def _is_deleted(plan: ObjectPlan, columns: list[tuple[Field, str]]) -> str:
-    told = [_value(field, kind) for field, kind in columns if field.name == "IsDeleted"]
+    told = [typed_value(field, kind) for field, kind in columns if field.name == "IsDeleted"]
     return f"coalesce({told[0]}, false)" if told else "false"
-
-
-def _value(field: Field, column_type: str) -> str:
-    """The text of a field as a value of its column; an error where it can't be that."""
-    text = _q(field.name)
-    if field.is_id:
-        return f"salesforce_id({text})"
-    if field.duckdb_type == "VARCHAR":
-        return text
-    value = f"cast({text} as {field.duckdb_type})"
-    if field.duckdb_type == "BIGINT":
-        # Bulk jobs write whole numbers as 5.0 too; a fraction would be rounded without a word.
-        whole = _whole(text, otherwise="error('a fraction')")
-        value = f"case when contains({text}, '.') then {whole} else {value} end"
-    return value if column_type == field.duckdb_type else f"cast({value} as {column_type})"
-
-
-def _misfits(field: Field) -> str:
-    """Whether the text of a field can't become a value of its type."""
-    text = _q(field.name)
-    value = f"try_cast({text} as {field.duckdb_type})"
-    if field.duckdb_type == "BIGINT":
-        value = f"case when contains({text}, '.') then {_whole(text, otherwise='null')} else {value} end"
-    return f"{text} is not null and {value} is null"
-
-
-def _whole(text: str, *, otherwise: str) -> str:
-    number = f"try_cast({text} as decimal(18, 3))"
-    return f"case when {number} = trunc({number}) then {number}::bigint else {otherwise} end"
 
 
 def _columns(names: Iterable[str]) -> str:

@@ -19,8 +19,9 @@ from typing import Any
 
 from impact_pipeline.capture.columns import whole_rows
 from impact_pipeline.capture.objects import ObjectPlan
+from impact_pipeline.capture.salesforce.answers import Page
 from impact_pipeline.capture.salesforce.bulk import PAGE_ROWS, BulkNote, BulkQuery, Fetched, read_note
-from impact_pipeline.capture.salesforce.client import PAGE_SIZE, Page, SalesforceClient
+from impact_pipeline.capture.salesforce.client import PAGE_SIZE, SalesforceClient
 from impact_pipeline.capture.salesforce.errors import BulkFailed, BulkRefused, LocatorLost, TooLarge, TooWide
 from impact_pipeline.capture.soql import datetime_literal, fits_url, groups_of_ids, one_of, select
 from impact_pipeline.capture.staging import RowFile, StagedRows

@@ -18,7 +18,8 @@ import duckdb
 
 from impact_pipeline.capture import tables
 from impact_pipeline.capture.committing import Overtaken, Writer
-from impact_pipeline.capture.cycle import describe_all, quota_told, reader_of
+from impact_pipeline.capture.cycle import quota_told, reader_of
+from impact_pipeline.capture.describing import describe_all
 from impact_pipeline.capture.drift import note_drift
 from impact_pipeline.capture.extraction import Extraction
 from impact_pipeline.capture.lines import Lines, lines_of

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
-from impact_pipeline.capture.cycle import refuse_formulas, refuse_skipped
 from impact_pipeline.capture.misfits import refuse_misfits
+from impact_pipeline.capture.refusals import refuse_formulas, refuse_skipped
 from impact_pipeline.config.compiled import EventConfig
 from impact_pipeline.config.expressions import FieldPath
 from impact_pipeline.config.templates import Concat, FirstOf, Literal, Template, may_give, paths

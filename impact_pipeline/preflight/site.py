@@ -9,7 +9,8 @@ from typing import Any
 
 from impact_pipeline.capture.fields import Description, description
 from impact_pipeline.capture.objects import ObjectPlan, plan_objects
-from impact_pipeline.capture.salesforce.client import Organization, SalesforceClient
+from impact_pipeline.capture.salesforce.answers import Organization
+from impact_pipeline.capture.salesforce.client import SalesforceClient
 from impact_pipeline.capture.salesforce.errors import UnknownObject
 from impact_pipeline.config.load import Config, load_config
 from impact_pipeline.outbox.impact.client import ImpactClient

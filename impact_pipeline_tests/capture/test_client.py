@@ -17,7 +17,8 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from impact_pipeline.capture.salesforce import errors
-from impact_pipeline.capture.salesforce.client import Quota, SalesforceClient, quota_of
+from impact_pipeline.capture.salesforce.answers import Quota, quota_of
+from impact_pipeline.capture.salesforce.client import SalesforceClient
 from impact_pipeline.capture.salesforce.login import ClientCredentials, JwtBearer, checked_domain, checked_instance
 from impact_pipeline.simulator.salesforce import Credentials, OrgFeatures
 from impact_pipeline.simulator.server import LoopbackServer

@@ -7,8 +7,6 @@ Numbers arrive as the text that Salesforce sent, so money never passes through a
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -19,6 +17,7 @@ from urllib.parse import quote, urlsplit
 import requests
 import tenacity
 
+from impact_pipeline.capture.salesforce.answers import Deleted, Organization, Page, Quota, quota_of
 from impact_pipeline.capture.salesforce.errors import (
     Busy,
     DeadSession,
@@ -34,6 +33,7 @@ from impact_pipeline.capture.salesforce.errors import (
 )
 from impact_pipeline.capture.salesforce.login import Login, checked_domain, checked_instance, is_loopback
 from impact_pipeline.capture.salesforce.slots import MOST, Slots
+from impact_pipeline.capture.salesforce.tally import count_one
 from impact_pipeline.capture.soql import encoded
 
 DEFAULT_API_VERSION = "66.0"
@@ -43,68 +43,6 @@ READ_SECONDS = 150.0
 PAGE_SIZE = 2_000
 
 T = TypeVar("T")
-
-
-@dataclass(kw_only=True)
-class Tally:
-    """Requests made in a context, and in the threads that carry it on."""
-
-    calls: int = 0
-
-    def take(self) -> int:
-        """The requests since the last time this was asked."""
-        calls, self.calls = self.calls, 0
-        return calls
-
-
-_tally: ContextVar[Tally | None] = ContextVar("tally", default=None)
-
-
-@contextmanager
-def counting() -> Iterator[Tally]:
-    """Count the requests that are made inside."""
-    tally = Tally()
-    before = _tally.set(tally)
-    try:
-        yield tally
-    finally:
-        _tally.reset(before)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Quota:
-    """Requests that the whole org has made in 24 hours, and its limit, as Salesforce said last; approximate."""
-
-    used: int
-    maximum: int
-
-    @property
-    def share(self) -> Fraction:
-        return Fraction(self.used, self.maximum) if self.maximum else Fraction(1)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Page:
-    """Some rows of a query, as dicts of text, booleans and None, and how many rows the whole query has."""
-
-    rows: list[dict[str, Any]]
-    total: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Deleted:
-    """Ids deleted in a stretch of time; the next question starts at `latest_date_covered`."""
-
-    ids: frozenset[str]
-    latest_date_covered: datetime
-
-
-@dataclass(frozen=True, kw_only=True)
-class Organization:
-    """The org that answers."""
-
-    id: str
-    is_sandbox: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -325,11 +263,9 @@ class SalesforceClient:
         headers: Mapping[str, str] | None,
         body: Mapping[str, Any] | None,
     ) -> T:
-        tally = _tally.get()
         with self._lock:
             self._api_calls += 1
-            if tally is not None:
-                tally.calls += 1
+            count_one()
         try:
             with (
                 self._slots.one(),
@@ -428,12 +364,6 @@ class _Bearer(requests.auth.AuthBase):
 class _NoAuth(requests.auth.AuthBase):
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         return request
-
-
-def quota_of(header: str) -> Quota | None:
-    """What `Sforce-Limit-Info` tells of the org, in either of its formats; None where it tells nothing."""
-    found = re.search(r"(?:^|[;\s])api-usage=(\d+)/(\d+)", header)
-    return Quota(used=int(found[1]), maximum=int(found[2])) if found else None
 
 
 def _json(response: requests.Response) -> Any:
