@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import dagster as dg
 import duckdb
@@ -74,7 +75,8 @@ QUERIES = {
 }
 EVENTS = (
     "query($run: ID!) { logsForRun(runId: $run) { ... on EventConnection { events { __typename "
-    "... on MessageEvent { message } ... on ExecutionStepFailureEvent { error { message stack errorChain "
+    "... on MessageEvent { message } ... on ExecutionStepOutputEvent { metadataEntries { ...M } } "
+    "... on ExecutionStepFailureEvent { error { message stack errorChain "
     "{ error { message stack } } } failureMetadata { metadataEntries { ...M } } } } } } }"
 ) + METADATA
 
@@ -231,8 +233,24 @@ def test_the_ui_answers_without_a_secret_or_a_person(lived):
     assert "IMPACT_AUTH_TOKEN" in answers["resources"], "the names of the secrets are shown"
     assert len(events) >= 10
     assert "FailureEvent" in "".join(events)
+    assert "CustomerEmail" in "".join(events), "the statement of what left"
     assert {name: found(text) for name, text in answers.items() if found(text)} == {}
     assert found("".join(events)) == set()
+
+
+def test_each_run_states_what_left_of_how_many_records_in_which_form(lived):
+    flow, _, _ = lived
+    bodies = [dict(parse_qsl(one.body.decode())) for one in flow.program.received]
+
+    stated = flow.rows(
+        "select parameter, form, max(record_count) from audit.disclosure where object = 'Lead' group by all"
+    )
+
+    assert {parameter for parameter, _, _ in stated} == {name for body in bodies for name in body}
+    assert {parameter for parameter, form, _ in stated if form == "sha1"} == {"CustomerEmail"}
+    assert flow.rows("select sum(record_count) from audit.disclosure where parameter = 'OrderId'") == flow.rows(
+        "select count(distinct (run_id, request_id)) from audit.attempt where verdict <> 'not_sent'"
+    )
 
 
 def words_by_column(file: Path) -> dict[str, set[str]]:

@@ -27,12 +27,14 @@ ITEM_COLUMNS = ("Amount", "Category", "Sku", "Quantity", "Name")
 
 @dataclass(frozen=True, kw_only=True)
 class WrittenFile:
-    """What was written. `line_count` is without the header."""
+    """What was written. `line_count` is without the header; `counts`: conversions that have a value in each column."""
 
     sha256: str
     byte_count: int
     line_count: int
     conversion_count: int
+    columns: list[str]
+    counts: list[int]
 
 
 def list_pieces(con: duckdb.DuckDBPyConnection, max_conversions: int) -> int:
@@ -57,6 +59,10 @@ def write(con: duckdb.DuckDBPyConnection, target: Path) -> WrittenFile:
         "from file_piece where request_id not in (select request_id from file_piece where is_unfit)"
     ).fetchone()
     lines, conversions = count or (0, 0)
+    filled = con.execute(
+        'select "column", count(distinct request_id) from file_piece where value is not null '
+        "and request_id not in (select request_id from file_piece where is_unfit) group by 1 order by 1"
+    ).fetchall()
     with target.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     return WrittenFile(
@@ -64,6 +70,8 @@ def write(con: duckdb.DuckDBPyConnection, target: Path) -> WrittenFile:
         byte_count=target.stat().st_size,
         line_count=int(lines),
         conversion_count=int(conversions),
+        columns=[column for column, _ in filled],
+        counts=[int(number) for _, number in filled],
     )
 
 

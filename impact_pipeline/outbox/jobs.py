@@ -21,6 +21,10 @@ from impact_pipeline.warehouse.high_water import RestoredOldCopy
 from impact_pipeline.warehouse.resource import ClockResource, WarehouseResource
 
 SUBMIT_JOB = "submit_conversions"
+_DISCLOSED = (
+    "select object, parameter, form, sum(record_count)::bigint from audit.disclosure where run_id = $run_id "
+    "group by all order by all"
+)
 # Why a run that ended early failed, so that somebody hears of it. A rate limit is no failure.
 FAILING = frozenset({TURNED_AWAY, "refused_alike", "breaker_open"})
 
@@ -47,10 +51,13 @@ def submit_requests(context: dg.OpExecutionContext) -> dg.Output[None]:
         client.close()
     context.log.info(sentence(report))
     tag_run(context, sent=str(report.sent))
+    with warehouse.warehouse().reading() as con:
+        left = con.execute(_DISCLOSED, {"run_id": context.run_id}).fetchall()
+    shown = _metadata(report) | {"what left": count_table(["object", "parameter", "form", "records"], left)}
     if report.stop is not None and report.stop.code in FAILING:
-        failure = dg.Failure(description=sentence(report), metadata=_metadata(report), allow_retries=False)
+        failure = dg.Failure(description=sentence(report), metadata=shown, allow_retries=False)
         raise failure from _cause(report.stop)
-    return dg.Output(None, metadata=_metadata(report))
+    return dg.Output(None, metadata=shown)
 
 
 @dg.job(

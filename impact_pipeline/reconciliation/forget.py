@@ -61,7 +61,11 @@ _ERASED = (
         "set payload = case when Type <> 'Conversion' then payload end, CustomerId = null",
         _OF_RECORD,
     ),
-    ("audit.attempt", "set masked_payload = '', answer = null", _REQUESTS),
+    (
+        "audit.attempt",
+        "set masked_payload = regexp_replace(masked_payload, '=[^&]*', '=…', 'g'), answer = null",
+        _REQUESTS,
+    ),
     ("audit.action", "set CustomerId = null, CustomerStatus = null, Note = null", _ACTIONS),
 )
 

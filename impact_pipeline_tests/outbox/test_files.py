@@ -94,6 +94,10 @@ def test_a_backlog_goes_as_one_file_and_settles_row_by_row(outbox: Outbox, impac
     assert {state for name, state in states.items() if not name.startswith("proof")} == {SETTLED}
     assert impact.received == [], "nothing of it went by request"
     assert {str(one.amount) for one in impact.program.actions if one.order_id == "Deal_1"} == {"100.00"}
+    stated = (
+        "select parameter, record_count from audit.disclosure where way = 'file' and parameter in ('OrderId', 'Sku')"
+    )
+    assert sorted(outbox.rows(stated)) == [("OrderId", 32), ("Sku", 1)]
 
 
 def test_the_bytes_are_those_of_the_bodies_with_the_lines_of_an_order_together(

@@ -85,6 +85,8 @@ def test_what_is_old_goes_what_carries_a_reported_event_stays_and_the_run_says_w
     assert flow.rows(f"select Company from raw.Lead_past where Id = '{told}'") == [("Zqsent",), ("Zqsent",)]
     assert flow.rows(f"select count(*) from raw.Lead_past where Id = '{other}'") == [(0,)]
     assert flow.rows(kept) == before
+    assert flow.rows("select distinct answer from audit.attempt") == [(None,)]
+    assert ("Text1", 1) in flow.rows("select parameter, record_count from audit.disclosure")
     assert not is_due(flow.warehouse, flow.clock.now())
 
 

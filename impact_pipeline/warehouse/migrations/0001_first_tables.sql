@@ -662,6 +662,7 @@ create table outbox.file (
     byte_count        bigint not null,
     line_count        bigint not null,
     conversion_count  bigint not null,
+    parameters        map(varchar, bigint) not null default map {},
     run_id            varchar not null,
     created_at        timestamptz not null,
     uploaded_at       timestamptz,
@@ -681,6 +682,7 @@ comment on column outbox.file.sha256 is 'SHA-256 of its bytes, hex.';
 comment on column outbox.file.byte_count is 'Its bytes.';
 comment on column outbox.file.line_count is 'Its lines without the header: one per item.';
 comment on column outbox.file.conversion_count is 'Conversions in it.';
+comment on column outbox.file.parameters is 'Its columns, each with the number of conversions that have a value in it.';
 comment on column outbox.file.run_id is 'The run that made it.';
 comment on column outbox.file.created_at is 'When the intent to upload it was committed. UTC.';
 comment on column outbox.file.uploaded_at is 'When it was known to be there. UTC.';
@@ -750,6 +752,45 @@ comment on column audit.attempt.verdict is 'not_sent, accepted, refused, later, 
 comment on column audit.attempt.answer is 'private: first 500 characters of the answer, account and token masked; it may quote values that were sent.';
 comment on column audit.attempt.submission_id is 'BatchId of the answer.';
 comment on column audit.attempt.wait_seconds is 'Wait that the answer asked for.';
+
+create view audit.disclosure as
+with
+told as (
+    select a.run_id, r.object, r.event, a.request_id, r.Id, r.config_hash, r.Type,
+           unnest(list_distinct(list_transform(
+               string_split(a.masked_payload, '&'),
+               lambda piece: regexp_replace(
+                   split_part(piece, '=', 1), '^(Item[A-Za-z]+?|Sku|Quantity|Amount)[0-9]+(_[0-9]+)?$', '\1\2')))) as parameter
+      from audit.attempt as a
+      join outbox.request as r using (request_id)
+     where a.verdict <> 'not_sent'),
+filed as (
+    select run_id, unnest(map_entries(parameters)) as entry
+      from outbox.file
+     where state <> 'absent')
+select run_id, 'request' as way, object, event, Type, config_hash, parameter,
+       case parameter when 'CustomerEmail' then 'sha1' else 'clear' end as form,
+       count(distinct Id) as record_count
+  from told
+ where parameter <> ''
+ group by all
+union all
+select run_id, 'file', null, null, 'Conversion', null, entry.key,
+       case entry.key when 'CustomerEmail' then 'sha1' else 'clear' end,
+       sum(entry.value)::bigint
+  from filed
+ where entry.value > 0
+ group by all;
+comment on view audit.disclosure is 'The statement of each run: which parameters of how many records left for impact.com, and in which form.';
+comment on column audit.disclosure.run_id is 'The Dagster run that sent them.';
+comment on column audit.disclosure.way is 'request or file.';
+comment on column audit.disclosure.object is 'API name of the Salesforce object; null for a file.';
+comment on column audit.disclosure.event is 'Name of the event in the object''s file; null for a file.';
+comment on column audit.disclosure.Type is 'Conversion, Modification, Reversal or Approval.';
+comment on column audit.disclosure.config_hash is 'The configuration, in conversions.config: its mapping tells which field a parameter came from. Null for a file.';
+comment on column audit.disclosure.parameter is 'impact.com''s parameter; those of items without their number. The columns of a file have names of their own.';
+comment on column audit.disclosure.form is 'clear, or sha1: the hash of a trimmed, lower-cased e-mail address.';
+comment on column audit.disclosure.record_count is 'Records of which it left; of a file the conversions.';
 
 create table audit.submission (
     submission_id   varchar not null,
