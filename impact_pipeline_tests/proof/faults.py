@@ -8,7 +8,8 @@ from typing import Any
 from impact_pipeline.outbox.impact.transport import Answer
 from impact_pipeline.simulator.impact import Fault, Faults
 
-WRITES = (("POST", "Conversions"), ("PUT", "Actions"), ("DELETE", "Actions"))
+# As often as they are sent, or a fault would wait for a request that never comes.
+WRITES = (*[("POST", "Conversions")] * 4, ("PUT", "Actions"), ("DELETE", "Actions"))
 LISTS = (("GET", "Actions"), ("GET", "APISubmissions"))
 # A request that arrives later than that could be one that was proven not to arrive.
 LATEST_ARRIVAL_SECONDS = 300

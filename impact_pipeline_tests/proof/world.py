@@ -150,7 +150,7 @@ def _settings(random: Random) -> OutboxSettings:
             )
             for kind in Kind
         ),
-        group_size=random.choice([1, 2, 3, 5]),
+        group_size=random.choice([1, 2, 3, 5, 8]),
         connections=random.choice([1, 2, 3]),
         breaker_after=random.choice([3, 5]),
         refused_alike=random.choice([3, 10]),
