@@ -16,7 +16,7 @@ from impact_pipeline.warehouse.assets import preview
 from impact_pipeline_tests.flow import JOBS, Flow, flow_in
 
 SURNAME, COMPANY = "Nobody-Else", "Hatfan Ltd."
-COMES_FROM = "where columns come from"
+COMES_FROM = "lineage"
 Shown = Mapping[str, Mapping[str, dg.MetadataValue[Any]]]
 
 

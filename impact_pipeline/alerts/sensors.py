@@ -50,10 +50,14 @@ def alert_sensor_that_is(status: dg.DefaultSensorStatus, *, jobs: Sequence[str])
             )
         alerts.tell(news)
         return dg.SensorResult(
-            skip_reason=dg.SkipReason(f"Told {alerts.count} addresses: {news.title}."), cursor=to_remember(now)
+            skip_reason=dg.SkipReason(f"Told {_addresses(alerts.count)}: {news.title}."), cursor=to_remember(now)
         )
 
     return tick
+
+
+def _addresses(count: int) -> str:
+    return f"{count} address" if count == 1 else f"{count} addresses"
 
 
 def _checks(context: dg.SensorEvaluationContext) -> Iterable[dg.AssetCheckKey]:

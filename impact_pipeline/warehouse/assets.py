@@ -74,7 +74,7 @@ def lineage(columns: Mapping[str, Sequence[Column]]) -> dict[str, Any]:
     told = [(name, ", ".join(".".join(source) for source in sources)) for name, sources in columns.items()]
     return {
         "dagster/column_lineage": dg.TableColumnLineage(deps),
-        "where columns come from": count_table(["column", "comes from"], told),
+        "lineage": count_table(["column", "comes from"], told),
     }
 
 

@@ -109,9 +109,9 @@ def test_a_check_that_begins_to_fail_is_told_once_and_told_again_when_it_works(i
     run(instance, is_lost=False)
     over, cursor = tick(instance, webhook.url, cursor)
 
-    assert said == "Told 1 addresses: impact_pipeline, program 4711: 1 began to fail."
+    assert said == "Told 1 address: impact_pipeline, program 4711: 1 began to fail."
     assert again == still == "Nothing new: 1 of 1 jobs and 1 checks fail, and that was told."
-    assert over == "Told 1 addresses: impact_pipeline, program 4711: 1 work again."
+    assert over == "Told 1 address: impact_pipeline, program 4711: 1 work again."
     first, last = (one["message"] for one in webhook.taken)
     assert "check nothing_is_lost of reconciliation/totals\n  1 conversion is due, such as 006A." in first
     assert "Works again:\ncheck nothing_is_lost of reconciliation/totals" in last
