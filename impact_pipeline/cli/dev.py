@@ -46,7 +46,7 @@ def command(wants_simulators: bool, port: int) -> None:
     environment = {**os.environ, "DAGSTER_HOME": str(home)}
     with ExitStack() as stack:
         if wants_simulators:
-            environment |= stack.enter_context(_simulated(home))
+            environment = stack.enter_context(_simulated(home))
             click.echo(
                 f"Salesforce {environment[env.DOMAIN_URL]}    impact.com {environment[env.BASE_URL]}    "
                 f"http://127.0.0.1:{port}"
@@ -81,8 +81,8 @@ def _new_warehouse() -> Path:
 
 
 @contextmanager
-def _simulated(home: Path) -> Iterator[Mapping[str, str]]:
-    """Both simulators, with the first cycles behind them; the environment that points at them."""
+def _simulated(home: Path) -> Iterator[dict[str, str]]:
+    """Both simulators, with the first cycles behind them; an environment that points at them, and at nothing else."""
     sample, warehouse = sample_at(SAMPLE), _new_warehouse()
     with simulators(sample, Clock(starting_time())) as both:
         with pointed_at(both, sample, warehouse):
@@ -90,7 +90,9 @@ def _simulated(home: Path) -> Iterator[Mapping[str, str]]:
             with pipeline(clock=both.clock.now) as steps:
                 for told in play_earlier(sample, both, steps):
                     click.echo(told)
-            environment = {**os.environ, env.SCHEDULES: "on"}
+            # What is empty stays so: Dagster fills in from a file .env what is not there at all.
+            unset = {variable.name: "" for variable in env.VARIABLES}
+            environment = unset | {**os.environ, env.SCHEDULES: "on"}
         both.clock.follow()
         with replay(sample, both.org):
             yield environment
