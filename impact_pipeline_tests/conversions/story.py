@@ -90,7 +90,7 @@ class Story:
 
     Args:
         bases: the named configurations of cases.yaml.
-        case: besides what cases.yaml says, `backwards`: objects are read one by one, in this or the other order.
+        case: besides what cases.yaml says, `order`: objects are read one by one, in this order.
     """
 
     def __init__(self, folder: Path, case: dict[str, Any], bases: dict[str, Any]) -> None:
@@ -118,7 +118,7 @@ class Story:
         self.reread: tuple[str, ...] = ()
         self.sweep: tuple[str, ...] = ()
         self.left_out: tuple[str, ...] = ()
-        self.options: CaptureOptions | None = ONE_BY_ONE if "backwards" in case else None
+        self.options: CaptureOptions | None = ONE_BY_ONE if "order" in case else None
         self.late: list[dict[str, Any]] = []
         self.cycles = 0
         self.seen = 0
@@ -160,6 +160,16 @@ class Story:
             [event for _, event in events],
         )
 
+    def groundless(self) -> list[tuple[Any, ...]]:
+        """Conversions that no change asks for: none carries them, or its decision is not to send."""
+        return self.world.query(
+            "select c.event_id, c.OrderId from conversions.conversion as c "
+            "left join changes.change as h on h.change_id = c.change_id and h.object = c.object and h.Id = c.Id "
+            "left join conversions.decision as d "
+            "on d.change_id = c.change_id and d.event_id = c.event_id and d.decision = 'send' and d.carries "
+            "where h.change_id is null or d.decision_id is null"
+        )
+
     def cycle(self) -> None:
         self.cycles += 1
         report = self.capture(options=self.options)
@@ -188,7 +198,8 @@ class Story:
         )
 
     def _in_order(self, wanted: dict[str, tuple[str, ...]]) -> list[str]:
-        return sorted(wanted, reverse=bool(self.case.get("backwards")))
+        order = self.case.get("order", ())
+        return sorted(wanted, key=lambda name: order.index(name) if name in order else -1)
 
     def _record(self, word: str, fields: dict[str, Any]) -> None:
         sobject, record_id, defaults = IDS[word]

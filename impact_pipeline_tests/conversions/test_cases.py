@@ -24,6 +24,7 @@ def test_a_change_is_answered_as_its_case_says(case: dict[str, Any], tmp_path: P
         for sql, expected in case.get("also", {}).items():
             assert [list(row) for row in story.world.query(sql)] == expected
         assert story.undecided() == [], "each change has exactly one current decision per event"
+        assert story.groundless() == [], "no conversion without a change"
     finally:
         story.close()
 
