@@ -16,7 +16,7 @@ SUITE = yaml.safe_load(Path(__file__).with_name("cases.yaml").read_text("utf-8")
 STAGES = st.sampled_from(["Prospecting", "Negotiation", "Proposal", "Closed Won", "Closed Lost"])
 # A story takes seconds: what fails is told as it was found, without a search for the shortest one.
 AS_FOUND = (Phase.explicit, Phase.generate)
-EDITS = st.lists(st.one_of(STAGES, st.none()), min_size=1, max_size=6)
+EDITS = st.lists(st.one_of(STAGES, st.none()), min_size=3, max_size=6)
 
 
 def reported(edits: list[str | None], captures_after: set[int]) -> list[tuple[Any, ...]]:
@@ -44,20 +44,25 @@ def reported(edits: list[str | None], captures_after: set[int]) -> list[tuple[An
             story.close()
 
 
-@settings(max_examples=6, deadline=None, phases=AS_FOUND)
+@settings(max_examples=5, deadline=None, phases=AS_FOUND)
 @given(edits=EDITS, cuts=st.sets(st.integers(0, 5)))
+@example(edits=["Negotiation", "Closed Won", "Negotiation", None, "Closed Lost", "Closed Won"], cuts={0, 3, 4})
 def test_the_same_history_cut_into_any_windows_is_reported_alike(edits: list[str | None], cuts: set[int]) -> None:
     """With history on, a passage counts once, with its own time, whenever it is seen."""
     assert reported(edits, cuts) == reported(edits, set())
 
 
-CUSTOMER = ["{primary_contact.Department}", "{first_lead.Id}", "{Id}"]
+CUSTOMERS = {
+    "objects/lead/customer_id": ["{Website}", "{Id}"],
+    "objects/opportunity/customer_id": ["{primary_contact.Department}", "{first_lead.Id}", "{Id}"],
+}
+# The lead is reported for the first time in the cycle that finds its deal, which has to have the lead's customer.
 CHAIN: list[Any] = [
-    {"lead": {}},
+    {"lead": {"Website": "cus-1"}},
     {"other deal": {}},
     "cycle",
     {"later": "1h"},
-    {"lead": {"Status": "Working"}},
+    {"lead": {"City": "Rome"}},
     {"other deal": {"StageName": "Negotiation"}},
     {"later": "1h"},
     "cycle",
@@ -76,7 +81,7 @@ OBJECTS = ("Contact", "Lead", "Opportunity", "OpportunityContactRole", "Opportun
 def told(order: tuple[str, ...]) -> dict[str, list[tuple[Any, ...]]]:
     """All conversions, and all decisions by what they are about, whose objects are read in this order."""
     folder = Path(tempfile.mkdtemp())
-    case = {"config": "C", "about": "deal", "order": order, "but": {"objects/opportunity/customer_id": CUSTOMER}}
+    case = {"config": "C", "about": "deal", "order": order, "but": CUSTOMERS}
     story = Story(folder, case, SUITE["configs"])
     try:
         story.play(CHAIN)
@@ -112,7 +117,7 @@ def test_the_order_in_which_objects_are_read_changes_nothing(order: list[str]) -
     other = told(tuple(order))
 
     assert [name for (name,) in other["read"]] == list(order)
-    assert len(usual()["conversions"]) == 5
+    assert len(usual()["conversions"]) == 4
     assert usual()["conversions"] == other["conversions"]
     assert usual()["decisions"] == other["decisions"]
 
