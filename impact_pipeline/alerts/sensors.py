@@ -5,11 +5,25 @@ from collections.abc import Iterable, Iterator, Sequence
 import dagster as dg
 from dagster import DagsterRunStatus as Status
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus as Result
+from dagster_shared.error import SerializableErrorInfo
 
 from impact_pipeline.alerts.news import Failing, message, remembered, to_remember
 from impact_pipeline.alerts.resource import AlertsResource
+from impact_pipeline.config.errors import ConfigError
 from impact_pipeline.config.resource import ConfigResource
+from impact_pipeline.conversions.relations import UnknownPath
+from impact_pipeline.warehouse.binding import WrongBinding
+from impact_pipeline.warehouse.connection import WarehouseLocked, WarehouseMissing
+from impact_pipeline.warehouse.cycles import NothingCaptured
+from impact_pipeline.warehouse.high_water import RestoredOldCopy
 
+# Their texts name files, keys, processes and remedies, and no value of a record.
+_OURS = frozenset(
+    kind.__name__
+    for kind in (
+        ConfigError, NothingCaptured, RestoredOldCopy, UnknownPath, WarehouseLocked, WarehouseMissing, WrongBinding,
+    )
+)  # fmt: skip
 # A canceled run says nothing: somebody canceled it, and the next one tells.
 _ENDED = [Status.SUCCESS, Status.FAILURE]
 _OF_STEPS = dg.DagsterEventType.STEP_FAILURE
@@ -74,12 +88,25 @@ def _failing_jobs(instance: dg.DagsterInstance, jobs: Iterable[str]) -> Iterator
 
 
 def _why(instance: dg.DagsterInstance, run_id: str) -> str:
-    """What a step said itself. The text of any other error may quote a record, and stays in the UI's log."""
+    """What a step said itself. The text of an error that is none of ours may quote a record, and stays in the log."""
     for entry in instance.all_logs(run_id, of_type=_OF_STEPS):
         event = entry.get_dagster_event()
-        said = event.step_failure_data.user_failure_data
-        return (said and said.description) or f"The step {event.step_key} broke off; the run's log tells why."
+        failed = event.step_failure_data
+        said = failed.user_failure_data
+        return (
+            (said and said.description)
+            or next(_our_words(failed.error), None)
+            or f"The step {event.step_key} broke off; the run's log tells why."
+        )
     return "The run's log tells why."
+
+
+def _our_words(error: SerializableErrorInfo | None) -> Iterator[str]:
+    """The sentences of our own errors among an error and its causes."""
+    while error is not None:
+        if error.cls_name in _OURS:
+            yield error.message.partition(": ")[2].strip()
+        error = error.cause
 
 
 def _failing_checks(

@@ -17,8 +17,9 @@ from impact_pipeline.alerts.resource import AlertsResource
 from impact_pipeline.alerts.sensors import alert_sensor_that_is
 from impact_pipeline.config.load import RECOMMENDED
 from impact_pipeline.config.resource import ConfigResource
+from impact_pipeline.warehouse.connection import WarehouseLocked
 
-STATE = {"is_lost": False, "severity": dg.AssetCheckSeverity.ERROR, "breaks": False}
+STATE: dict[str, Any] = {"is_lost": False, "severity": dg.AssetCheckSeverity.ERROR, "breaks": None}
 
 
 class Receiver:
@@ -52,15 +53,15 @@ def webhook() -> Iterator[Receiver]:
 
 @pytest.fixture
 def instance() -> Iterator[dg.DagsterInstance]:
-    STATE.update(is_lost=False, severity=dg.AssetCheckSeverity.ERROR, breaks=False)
+    STATE.update(is_lost=False, severity=dg.AssetCheckSeverity.ERROR, breaks=None)
     with dg.DagsterInstance.ephemeral() as instance:
         yield instance
 
 
 @dg.asset(key=["reconciliation", "totals"])
 def totals() -> None:
-    if STATE["breaks"]:
-        raise ValueError("the record of Jane Doe")
+    if STATE["breaks"] is not None:
+        raise STATE["breaks"]
 
 
 @dg.asset_check(asset=totals)
@@ -118,7 +119,7 @@ def test_a_check_that_begins_to_fail_is_told_once_and_told_again_when_it_works(i
 
 
 def test_a_failing_run_is_told_without_the_text_of_an_error_that_may_quote_a_record(instance, webhook):
-    run(instance, breaks=True)
+    run(instance, breaks=ValueError("the record of Jane Doe"))
 
     tick(instance, webhook.url)
 
@@ -126,6 +127,14 @@ def test_a_failing_run_is_told_without_the_text_of_an_error_that_may_quote_a_rec
     assert "job confirm" in taken["message"]
     assert "broke off; the run's log tells why" in taken["message"]
     assert "Jane" not in str(taken)
+
+
+def test_a_failing_run_is_told_in_our_own_words_where_the_error_is_ours(instance, webhook):
+    run(instance, breaks=WarehouseLocked("impact_pipeline.duckdb is held by process 4711. Close the notebook."))
+
+    tick(instance, webhook.url)
+
+    assert "is held by process 4711. Close the notebook." in webhook.taken[0]["message"]
 
 
 def test_where_all_is_well_nobody_hears_of_it(instance, webhook):
