@@ -37,8 +37,8 @@ def reader(rows: StagedRows) -> str:
             f"escape = '\"', columns = {{{kinds}}}, max_line_size = {LONGEST_ROW_BYTES}, "
             f"buffer_size = {_BUFFER_BYTES})"
         )
-    # Empty texts became null where the file was written: a nullif over all columns of read_json made DuckDB 1.5.6 mix up
-    # the texts of long rows.
+    # Empty texts became null where the file was written: a nullif over all columns of read_json made DuckDB 1.5.6 mix
+    # up the texts of long rows.
     return (
         f"read_json($file, format = 'newline_delimited', columns = {{{kinds}}}, "
         f"maximum_object_size = {LONGEST_ROW_BYTES})"
