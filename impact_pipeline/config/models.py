@@ -5,7 +5,16 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+)
 
 _DURATION = re.compile(r"(\d{1,6})\s*(s|m|h|d)\Z")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -193,17 +202,26 @@ class CaptureOptions(_Model):
     )
 
 
+def _kept(value: timedelta) -> timedelta:
+    if value < SHORTEST_RETENTION:
+        raise ValueError("it is less than 90d, and impact.com may tell the end of a conversion that late")
+    return value
+
+
+# impact.com keeps what was submitted for 90 days.
+SHORTEST_RETENTION = timedelta(days=90)
+Kept = Annotated[Duration, AfterValidator(_kept)]
+
+
 class Retention(_Model):
     """How long values are kept that nothing waits for any more; null: for ever. Ids, states, times and money stay."""
 
-    versions: Duration | None = Field(
+    versions: Kept | None = Field(
         default=timedelta(days=400),
-        ge=timedelta(days=90),
         description="Superseded versions of records, and the values before and after a change; at least 90d.",
     )
-    payloads: Duration | None = Field(
+    payloads: Kept | None = Field(
         default=timedelta(days=400),
-        ge=timedelta(days=90),
         description="Bodies that were sent, impact.com's answers, and mapped values of what has settled; at least 90d.",
     )
     backups: Duration | None = Field(
