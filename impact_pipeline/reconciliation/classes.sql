@@ -32,10 +32,11 @@ placed as (
                    then 'unconfirmed'
                when has_no_trace and (state = 'accepted' and not is_processed or outcome in ('end_unknown', 'no_trace'))
                    then 'end_unknown'
-               when outcome = 'not_credited' and live_count = 0 then 'not_credited'
+               when outcome = 'not_credited' and live_count = 0 and request_reason is distinct from 'no_action' then 'not_credited'
                when outcome = 'already_there' and not was_sent_before then 'reported_elsewhere'
-               when has_no_trace and (state = 'accepted' or outcome in ('credited', 'already_there')) then
-                   case when now - ended_at > action_wait then 'missing_action' else 'unconfirmed' end
+               when has_no_trace and (state = 'accepted' or outcome in ('credited', 'already_there', 'not_credited')) then
+                   case when request_reason is not distinct from 'no_action' or now - ended_at > action_wait then 'missing_action'
+                        else 'unconfirmed' end
                when live_count > 0 and not is_locked
                     and (is_under_way or correction_is_held or lacks_correction and is_not_asked_yet) then 'correction_open'
                when live_count > 0 and is_locked

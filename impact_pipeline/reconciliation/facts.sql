@@ -127,7 +127,7 @@ select a.*,
            when state in ('accepted', 'settled') then
                case when live_count > 0 then 'credited'
                     when reversed_count > 0 then 'reversed'
-                    when outcome = 'not_credited' then 'not_credited'
+                    when outcome = 'not_credited' and request_reason is distinct from 'no_action' then 'not_credited'
                     else 'open' end
            when state in ('ready', 'intended') then 'waiting'
            when is_expected and decision = 'hold' and not is_cancelled then 'held'

@@ -178,6 +178,10 @@ def missing_action(rows: Rows, order: str) -> None:
     rows.sent(order)
 
 
+def settled_without_error_and_without_action(rows: Rows, order: str) -> None:
+    rows.sent(order, outcome="not_credited", reason="no_action")
+
+
 def missing_action_of_a_processed_submission(rows: Rows, order: str) -> None:
     rows.sent(order, state="accepted", submission_id=f"S-{order}")
     rows.submission(f"S-{order}")
@@ -320,6 +324,7 @@ CASES: list[tuple[Callable[[Rows, str], str | None], str, str | None, bool, str]
     (known_from_another_sender, "reported_elsewhere", None, True, "credited"),
     (known_from_our_own_lost_answer, "matched", None, False, "credited"),
     (missing_action, "missing_action", None, True, "open"),
+    (settled_without_error_and_without_action, "missing_action", None, True, "open"),
     (missing_action_of_a_processed_submission, "missing_action", None, True, "open"),
     (correction_under_way, "correction_open", "coalescing", False, "credited"),
     (correction_under_way_before_locking, "correction_open", "coalescing", True, "credited"),
