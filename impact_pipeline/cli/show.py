@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 # Wide enough for the tables where nobody looks: a pipe or a log file.
-_PIPE_WIDTH = 140
+_PIPE_WIDTH = 160
 
 
 def console() -> Console:
