@@ -190,6 +190,8 @@ def test_a_changed_mapping_is_compared_with_the_present_one(flow):
     assert [(row["parameter"], row["changed"]) for row in found["parameters"]] == [("OrderId", 1)]
     assert [(one["event"], one["detail"]) for one in found["identities"]] == [("qualified", "OrderId edited")]
     assert "Identities change" in shown.stdout
+    assert "No change was found" not in shown.stdout
+    assert found["change_count"] > 0
     assert both.exit_code == 2
     assert flow.fingerprints() == before
 

@@ -60,6 +60,8 @@ def test_what_a_person_holds_does_not_leave_from_that_moment_on(flow):
     flow.cycle()
 
     assert flow.reported() == {}
+    (story,) = json.loads(invoke("explain", key[1], "--json").stdout)
+    assert [(one["word"], one["reason"], one["said_by"]) for one in story["words"]] == [("hold", "not sure yet", "Ada")]
     assert flow.rows("select decision, reason, detail, decided_by from conversions.current_decision where carries") == [
         ("hold", "sending_off", "not sure yet", "Ada")
     ]

@@ -10,7 +10,9 @@ from impact_pipeline.cli.reading import reading
 from impact_pipeline.cli.show import as_json, console, table
 from impact_pipeline.warehouse.sql import quote_identifier, sql_file
 
-_CHAPTERS = ("changes", "decisions", "requests", "transitions", "attempts", "submissions", "actions", "standing")
+_CHAPTERS = (
+    *("changes", "decisions", "words", "requests", "transitions", "attempts", "submissions", "actions", "standing"),
+)
 # What fits a terminal; --json has all columns.
 _SHOWN = {
     "versions": (
@@ -19,6 +21,7 @@ _SHOWN = {
     ),
     "changes": ("What changed in Salesforce (fields, not values)", "change_id kind fields occurred_at detected_at"),
     "decisions": ("What was decided", "change_id event decision reason detail decided_by event_at amount CurrencyCode"),
+    "words": ("What persons said; the next cycle goes by it", "change_id event word reason said_by said_at"),
     "requests": (
         "Where its requests stand",
         "request_id Type EventTypeCode amount CurrencyCode state outcome reason wait due_at",

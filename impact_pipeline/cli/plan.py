@@ -142,6 +142,9 @@ def _compare(
         return
     out = console()
     out.print(f"{other.folder} against {config.folder}, over the changes found since {text(found.since)} UTC\n")
+    if not found.change_count:
+        newest = f"; the newest was found at {text(found.newest_change_at)}" if found.newest_change_at else ""
+        out.print(f"No change was found in these {days} days{newest}. Take more of them: --days.\n")
     out.print(_table("Answers that differ", _DIFFERENCES, found.answers))
     out.print(_table("Conversions that both send, and differ", _PARAMETERS, found.parameters))
     out.print(_table("Sent", _AMOUNTS, found.amounts))

@@ -44,6 +44,8 @@ class Comparison:
 
     Args:
         since: the window's start.
+        change_count: changes that were found in it.
+        newest_change_at: when the newest of all changes was found; None where there is none.
         answers: answers that differ, in counts and money: newly sent, no longer sent, answered otherwise.
         parameters: how many of what both send differ in which parameter.
         amounts: what both send.
@@ -52,6 +54,8 @@ class Comparison:
     """
 
     since: datetime
+    change_count: int
+    newest_change_at: datetime | None
     answers: Rows
     parameters: Rows
     amounts: Rows
@@ -78,10 +82,12 @@ def compare(
         UnknownPath: a configuration names a field that no cycle has read.
     """
     start = now - timedelta(days=days)
-    row = con.execute(
-        "select coalesce(max(change_id), 0) from changes.change where detected_at < ?", [start]
-    ).fetchone()
-    since = int(row[0]) if row else 0
+    (row,) = con.execute(
+        "select coalesce(max(change_id) filter (detected_at < $start), 0), count_if(detected_at >= $start), "
+        "max(detected_at) from changes.change",
+        {"start": start},
+    ).fetchall()
+    since, change_count, newest = row
     identities = changed_identities(con, other)
     for side, each in (("now", config), ("then", other)):
         _answer(con, each, since, now)
@@ -90,6 +96,8 @@ def compare(
     types = captured(con).types
     return Comparison(
         since=start,
+        change_count=change_count,
+        newest_change_at=newest,
         answers=_rows(con, "against_answers.sql", **only),
         parameters=_rows(con, "against_values.sql", **only),
         amounts=_rows(con, "against_amounts.sql", **only),

@@ -132,7 +132,11 @@ def test_an_edited_identity_is_told(story: Story) -> None:
 def test_changes_before_the_window_are_left_alone(story: Story) -> None:
     story.play([{"later": "10d"}, "cycle"])
 
-    assert against(story, {"objects/opportunity/scope": "Amount > 1000"}, days=5).answers == []
+    found = against(story, {"objects/opportunity/scope": "Amount > 1000"}, days=5)
+
+    assert found.answers == []
+    assert found.change_count == 0
+    assert found.newest_change_at is not None
 
 
 def test_an_object_that_no_cycle_has_read_is_named(story: Story) -> None:
