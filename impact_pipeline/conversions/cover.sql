@@ -5,4 +5,4 @@
 insert into conversions.covered by name
 select *
   from covering as n
- where (n.change_id, n.event) not in (select change_id, event from conversions.covered)
+ where not exists (select 1 from conversions.covered as c where c.change_id = n.change_id and c.event = n.event)
