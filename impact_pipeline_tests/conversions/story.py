@@ -161,12 +161,13 @@ class Story:
         )
 
     def groundless(self) -> list[tuple[Any, ...]]:
-        """Conversions that no change asks for: none carries them, or its decision is not to send."""
+        """Conversions that no change asks for, by a decision that sends them or leaves them to a guard."""
         return self.world.query(
             "select c.event_id, c.OrderId from conversions.conversion as c "
             "left join changes.change as h on h.change_id = c.change_id and h.object = c.object and h.Id = c.Id "
             "left join conversions.decision as d "
-            "on d.change_id = c.change_id and d.event_id = c.event_id and d.decision = 'send' and d.carries "
+            "on d.change_id = c.change_id and d.event_id = c.event_id and d.carries "
+            "and (d.decision = 'send' or d.reason = 'mass_change') "
             "where h.change_id is null or d.decision_id is null"
         )
 
