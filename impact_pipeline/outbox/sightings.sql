@@ -67,13 +67,18 @@ action as (
         on a.CampaignId = o.CampaignId and a.ActionTrackerId = o.ActionTrackerId and a.Oid = o.OrderId
      where o.Type = 'Conversion'
      group by all),
+live as (
+    select distinct CampaignId, ActionTrackerId, Oid from audit.current_action where State <> 'REVERSED'),
 told_action as (
     select o.request_id,
-           case o.Type when 'Reversal' then a.State = 'REVERSED'
+           -- One that impact.com moved to another partner is reversed as well, and what was to be taken back is not.
+           case o.Type when 'Reversal' then a.State = 'REVERSED' and l.Oid is null
                        when 'Approval' then a.State = 'APPROVED'
                        else a.State <> 'REVERSED' and a.Amount = o.amount end as shows_it
       from open as o
       join audit.current_action as a using (action_id)
+      left join live as l
+        on l.CampaignId = o.CampaignId and l.ActionTrackerId = o.ActionTrackerId and l.Oid = o.OrderId
      where o.Type <> 'Conversion')
 select o.request_id, o.Type, o.state, o.outcome, o.needs_person, o.attempt_count,
        o.intended_at, o.accepted_at,

@@ -63,7 +63,7 @@ DECLARATION = Declaration(
         ThereEventType(id=8182, code=SALE, kind="sale", parents=(LEAD, DEAL), payout_percent=Decimal(10)),
         ThereEventType(id=8183, code=PAID, kind="sale", open_ended_locking=True, payout_percent=Decimal(10)),
     ),
-    partners=(Partner(id=20000, name="Some Partner"),),
+    partners=(Partner(id=20000, name="Some Partner"), Partner(id=20001, name="Another Partner")),
     click_ids={"click-1": Click(partner=20000)},
     disposition_codes={"APPROVED_BY_CRM": "approve"},
     processing_seconds=300,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from impact_pipeline.simulator.impact import lock_now, reverse_by_person
+from impact_pipeline.simulator.impact import lock_now, reattribute, reverse_by_person
 from impact_pipeline.simulator.impact.records import State
 from impact_pipeline_tests.outbox.conftest import PAID, SALE, Outbox, There, add_conversion, want
 
@@ -361,3 +361,23 @@ def test_an_approval_in_doubt_is_settled_by_reading_the_action(outbox: Outbox, i
 
     assert corrections(outbox) == [("Approval", "settled/credited")]
     assert impact.app.api.requests["PUT Actions"] == 1
+
+
+def test_a_reversal_that_meets_a_reattribution_takes_back_what_stands_there_now(outbox: Outbox, impact: There) -> None:
+    """The system reverses the action, too, and makes another one: that is not what the reversal asked for."""
+    event_id = a_reported_sale(outbox)
+    wants(outbox, event_id, state="reversed")
+    outbox.passes(hours=1)
+    reattribute(impact.program, impact.program.actions[0].id, 20001)
+    outbox.submit()
+    outbox.passes(minutes=1)
+    outbox.confirm()
+    assert corrections(outbox) == [("Reversal", "accepted")]
+
+    outbox.passes(minutes=11)
+    outbox.confirm()
+    outbox.enqueue()
+    sent_after_the_hour(outbox)
+
+    assert corrections(outbox) == [("Reversal", "settled/rejected"), ("Reversal", "settled/credited")]
+    assert impact.live() == {}
