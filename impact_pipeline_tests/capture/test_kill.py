@@ -79,7 +79,8 @@ def test_a_cycle_that_was_killed_is_finished_by_the_next(
 
     stocked.capture(WANTED, options=replace(OPTIONS, bulk_from_rows=bulk_from_rows))
 
-    assert_whole(stocked)
+    # Objects are read side by side: while one asks for its job, another may have made one and not noted it yet.
+    assert_whole(stocked, lost_jobs=len(WANTED) - 1 if boundary == "job_asked" else 0)
     read = dict(
         stocked.query("select object, sum(rows_read)::int from audit.extraction where is_first_load group by object")
     )
