@@ -61,6 +61,7 @@ class Standing:
     amount: Decimal | None
     items: tuple[Line, ...]
     is_locked: bool
+    is_said_to_be_locked: bool
     was_deleted: bool
 
     @property
@@ -273,16 +274,21 @@ def _weigh_unsent(writing: Writing, subject: Subject, standing: Standing) -> Non
 
 def _weigh_sent(writing: Writing, subject: Subject, standing: Standing) -> None:
     is_back = standing.outcome == "no_trace" and standing.wanted == "reversed" and subject.is_there
-    if (standing.is_fruitless and not is_back) or standing.is_locked:
-        # Cases G12 and G13; what never arrived and was taken back is as good as new.
+    if standing.is_fruitless and not is_back:
+        # Case G12; what never arrived and was taken back is as good as new.
         return
     state = "live" if subject.is_there else "reversed"
     if standing.wanted == state == "reversed":
         return
     if (standing.wanted or "live") == state and _values_of(standing) == subject.values:
         return
-    # Cases E2, F1, G6 and G9; back from a reversal that nobody sent: E4, E6 and F7.
     kind = "deleted" if subject.is_deleted else "undeleted" if standing.was_deleted else "updated"
+    if standing.is_locked:
+        # Case G13.
+        if not standing.is_said_to_be_locked:
+            writing.decide(subject, writing.change(subject, kind), "skip action_locked", entry=standing.entry)
+        return
+    # Cases E2, F1, G6 and G9; back from a reversal that nobody sent: E4, E6 and F7.
     reason = "items_changed" if state == "live" else "record_deleted" if subject.is_deleted else "condition_lost"
     change_id = writing.change(subject, kind)
     writing.decide(subject, change_id, f"correct {reason}", entry=standing.entry)
@@ -328,6 +334,12 @@ def _standings(con: duckdb.DuckDBPyConnection, now: datetime) -> dict[str, Stand
         ).fetchall()
         if kind == "deleted"
     }
+    late = {
+        event_id
+        for (event_id,) in con.execute(
+            "select event_id from conversions.current_decision where reason = 'action_locked'"
+        ).fetchall()
+    }
     standings: dict[str, Standing] = {}
     for record_id, decision_id, change_id, event_id, order_id, entry, decision, carries in con.execute(
         "select Id, decision_id, change_id, event_id, OrderId, entry, decision, carries "
@@ -353,6 +365,7 @@ def _standings(con: duckdb.DuckDBPyConnection, now: datetime) -> dict[str, Stand
             amount=amount,
             items=tuple(told),
             is_locked=bool(locks[order_id]) and all(locks[order_id]),
+            is_said_to_be_locked=event_id in late,
             was_deleted=record_id in deleted,
         )
     return standings
