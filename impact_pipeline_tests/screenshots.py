@@ -11,10 +11,10 @@ them small with pngquant: no picture is to be larger than 150 kB.
 import asyncio
 import base64
 import json
-import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from websockets.asyncio.client import connect
 
 WIDTH, HEIGHT = 1400, 900
 _EXPAND = "Alt+E"
+_LOOK_SECONDS, _STILL_SECONDS, _PATIENCE_SECONDS = 0.25, 3.0, 90.0
 # Picture: page of the UI, what is done there (a text that is clicked, or a key), and what the system prefers.
 PICTURES = {
     "graph": ("/asset-groups", (_EXPAND,), "light"),
@@ -83,7 +84,8 @@ def _sender(socket: Any) -> Send:
         while True:
             answer = json.loads(await socket.recv())
             if answer.get("id") == number:
-                result: dict[str, Any] = answer["result"]
+                # Where there is none, the page is between two documents.
+                result: dict[str, Any] = answer.get("result", {})
                 return result
 
     return send
@@ -99,15 +101,31 @@ async def _picture(send: Send, base: str, path: str, clicks: tuple[str, ...], th
     await send("Emulation.setEmulatedMedia", session, features=preferred)
     await send("Page.enable", session)
     await send("Page.navigate", session, url=base + path)
-    # The UI polls for ever, so there is no moment at which it is done; on an idle machine it is long before.
-    await asyncio.sleep(float(os.environ.get("SCREENSHOT_SECONDS", "8")))
+    picture = await _settled(send, session)
     for text in clicks:
         done = _PRESS if text == _EXPAND else _CLICK % json.dumps(text)
         await send("Runtime.evaluate", session, expression=done)
-        await asyncio.sleep(2)
-    shot = await send("Page.captureScreenshot", session, format="png")
+        picture = await _settled(send, session)
     await send("Target.closeTarget", targetId=target)
-    return base64.b64decode(shot["data"])
+    return picture
+
+
+async def _settled(send: Send, session: str) -> bytes:
+    """
+    The picture of the page once it has stood still for `_STILL_SECONDS`: the UI polls for ever, and never says that it
+    is done. Raises TimeoutError where it never stands still.
+    """
+    deadline, newest, since = time.monotonic() + _PATIENCE_SECONDS, "", time.monotonic()
+    while True:
+        shot = (await send("Page.captureScreenshot", session, format="png")).get("data", "")
+        now = time.monotonic()
+        if shot != newest:
+            newest, since = shot, now
+        elif shot and now - since >= _STILL_SECONDS:
+            return base64.b64decode(newest)
+        if now > deadline:
+            raise TimeoutError(f"the page was still changing after {_PATIENCE_SECONDS:.0f} s.")
+        await asyncio.sleep(_LOOK_SECONDS)
 
 
 if __name__ == "__main__":
