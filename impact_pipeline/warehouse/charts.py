@@ -6,7 +6,7 @@ from decimal import Decimal
 from html import escape
 
 WIDTH = 440
-_LABEL, _VALUE, _BAR, _STEP, _GROUP = 140, 96, 16, 22, 24
+_LABEL, _VALUE, _BAR, _STEP, _GROUP = 164, 96, 16, 22, 24
 # As the page's style sheet names them; outside of it (in Dagster) the colour behind the comma counts.
 COLOURS = (
     "var(--one, #2f6fdd)",
