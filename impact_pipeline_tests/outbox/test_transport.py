@@ -3,6 +3,7 @@
 import socket
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
@@ -15,7 +16,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 
 
 @contextmanager
-def a_server(*answers: bytes | None) -> Iterator[tuple[str, list[int]]]:
+def a_server(*answers: bytes | None, hangs_up: bool = False) -> Iterator[tuple[str, list[int]]]:
     """A server that gives each connection the next of the answers to every request; None: it hangs up after reading."""
     listening = socket.create_server(("127.0.0.1", 0))
     requests: list[int] = []
@@ -33,6 +34,8 @@ def a_server(*answers: bytes | None) -> Iterator[tuple[str, list[int]]]:
                     if b"\r\n\r\n" in data:
                         requests.append(number)
                         connection.sendall(answer)
+                        if hangs_up:
+                            break
 
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
@@ -104,6 +107,76 @@ def test_a_kept_connection_is_used_again_but_not_after_a_long_rest(monkeypatch: 
         transport.close()
 
     assert requests == [0, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("bytes_there", "status", "body"),
+    [
+        (b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n{"a\r\n4\r\n":1}\r\n0\r\n\r\n', 200, b'{"a":1}'),
+        (b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" + OK, 200, b"{}"),
+        (b"HTTP/1.1 204 No Content\r\n\r\n", 204, b""),
+        (OK + b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n", 200, b"{}"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}and more", 200, b"{}"),
+    ],
+)
+def test_an_answer_is_read_to_its_own_end(bytes_there: bytes, status: int, body: bytes) -> None:
+    with a_server(bytes_there) as (url, _):
+        answer = sent(url)
+
+    assert (answer.status, answer.body, answer.problem) == (status, body, "")
+
+
+def test_names_of_headers_are_in_lower_case() -> None:
+    with a_server(b"HTTP/1.1 200 OK\r\nX-RateLimit-Remaining: 7\r\nContent-Length: 2\r\n\r\n{}") as (url, _):
+        assert sent(url).headers == {"x-ratelimit-remaining": "7", "content-length": "2"}
+
+
+def test_without_a_length_the_end_of_the_connection_is_the_end_of_the_answer() -> None:
+    with a_server(b"HTTP/1.1 200 OK\r\n\r\n{}", hangs_up=True) as (url, _):
+        answer = sent(url)
+
+    assert (answer.status, answer.body) == (200, b"{}")
+
+
+def test_what_is_no_http_leaves_a_doubt() -> None:
+    with a_server(b"220 this is no HTTP\r\n\r\n") as (url, _):
+        answer = sent(url)
+
+    assert (answer.left, answer.status) == (True, None)
+    assert answer.problem.startswith("ProtocolError")
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}",
+        OK + b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n",
+    ],
+)
+def test_a_connection_that_is_over_or_says_too_much_is_not_used_again(first: bytes) -> None:
+    """An answer that is not ours must never be taken for the one to the next request."""
+    with a_server(first, OK) as (url, requests):
+        transport = HttpTransport(url, connections=1)
+        statuses = [transport.send("GET", "/", {}, None, 5.0).status for _ in range(2)]
+        transport.close()
+
+    assert (statuses, requests) == ([200, 200], [0, 1])
+
+
+def test_more_threads_than_connections_wait_for_one() -> None:
+    with a_server(OK, OK) as (url, requests), ThreadPoolExecutor(8) as executor:
+        transport = HttpTransport(url, connections=1)
+        answers = list(executor.map(lambda _: transport.send("POST", "/x", {}, b"a=1", 5.0), range(40)))
+        transport.close()
+
+    assert ([answer.status for answer in answers], requests) == ([200] * 40, [0] * 40)
+
+
+def test_a_request_never_takes_a_line_break_into_its_headers() -> None:
+    transport = HttpTransport("http://127.0.0.1:9")
+
+    with pytest.raises(ValueError, match="line break"):
+        transport.send("GET", "/x", {"IR-Version": "14\r\nX-Other: 1"}, None, 5.0)
 
 
 @pytest.mark.parametrize("url", ["http://api.impact.com", "api.impact.com", "ftp://api.impact.com", ""])
