@@ -17,7 +17,7 @@ import duckdb
 from impact_pipeline.outbox.masking import masked_payload
 from impact_pipeline.outbox.moves import LeaseLostError, carry_out, list_moves
 from impact_pipeline.outbox.pacing import LaneState, back_off, read_lane
-from impact_pipeline.outbox.pool import ENDPOINTS, TURNED_AWAY, Row, Sent, Stop, Watch, Writer
+from impact_pipeline.outbox.pool import ENDPOINTS, TURNED_AWAY, Row, Sent, Stop, Watch, Writer, rows_per_second
 from impact_pipeline.outbox.queue import doubt_what_is_there, queue_corrections
 from impact_pipeline.outbox.settings import OutboxSettings
 from impact_pipeline.outbox.states import RequestType, State, Wait
@@ -30,6 +30,9 @@ LANE = "submit"
 FIRST_LOOK_AFTER = timedelta(minutes=10)
 # A request under way lasts at most about this long; none is begun that could outlast the lease.
 LONGEST_REQUEST_SECONDS = 45.0
+# A group is about what the pool sends in this time, or in two turns if they take longer, so that the pool never waits
+# for one: a turn costs about the same for few rows as for many. A larger group would leave more in doubt after a crash.
+GROUP_SECONDS = 0.5
 NOT_SENT = "lane_stopped"
 
 
@@ -89,6 +92,8 @@ class Lane:
         self.report: SubmitReport | None = None
         self._token = 0
         self._groups = 0
+        self._group_size = settings.group_size
+        self._turn_seconds = 0.0
         self._recovered = 0
         self._is_probing = False
         self._verdicts: Counter[str] = Counter()
@@ -135,6 +140,7 @@ class Lane:
         with self._warehouse.transaction() as con:
             self._renew(con, now)
             self._keep(con, last, now)
+            self._fit_group(last)
             may_go_on = self.watch.stop is None and not self._is_probing
             rows = self._intend(con, now) if may_go_on else []
             newest = newest_move(con, now)
@@ -145,6 +151,7 @@ class Lane:
                 report = self._leave(con)
         self.report = report
         self._after_commit(began, rows, newest)
+        self._turn_seconds = time.monotonic() - began
         return rows
 
     def _keep_out(self, con: duckdb.DuckDBPyConnection, state: LaneState) -> SubmitReport:
@@ -169,7 +176,7 @@ class Lane:
     def _intend(self, con: duckdb.DuckDBPyConnection, now: datetime) -> list[Row]:
         """Commit the intent of the next group in the caller's transaction; its rows in the order of sending."""
         self._settle_waits(con, now)
-        size = 1 if self._is_probing else self._settings.group_size
+        size = 1 if self._is_probing else self._group_size
         room = self.watch.room()
         if room is not None:
             size = min(size, max(0, room - len(self._intended)))
@@ -193,6 +200,12 @@ class Lane:
         ]
         self._intended |= {row.request_id: row for row in rows}
         return rows
+
+    def _fit_group(self, last: Sequence[Sent]) -> None:
+        """Let the next groups be as large as the answers of this one say that the pool can send in time."""
+        if rate := rows_per_second(last):
+            fitting = int(rate * max(GROUP_SECONDS, 2 * self._turn_seconds))
+            self._group_size = min(max(fitting, self._settings.group_size), self._settings.largest_group)
 
     def _settle_waits(self, con: duckdb.DuckDBPyConnection, now: datetime) -> None:
         read_due(con, self._settings, now)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from impact_pipeline.outbox.impact.client import CONVERSIONS
@@ -138,6 +138,19 @@ class Watch:
             why = f"impact.com refused {self._refusals[1]} requests alike ({reason}); check the mapping and the program"
             return Stop(code="refused_alike", why=why, needs_person=True)
         return None
+
+
+def rows_per_second(sent: Sequence[Sent]) -> float:
+    """How fast the pool sent them, from the first byte to the last answer; 0 where it sent none."""
+    spans = [
+        (one.started_at, one.started_at + timedelta(seconds=one.duration_seconds))
+        for one in sent
+        if one.judgement is not None
+    ]
+    if not spans:
+        return 0.0
+    seconds = (max(end for _, end in spans) - min(start for start, _ in spans)).total_seconds()
+    return len(spans) / max(seconds, 0.001)
 
 
 def send_group(

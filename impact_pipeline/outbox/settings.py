@@ -33,7 +33,9 @@ class OutboxSettings:
     """
     Args:
         campaign_id: the program; its actions are what confirmation lists.
-        group_size: rows whose intent is committed together; connections: how many requests are under way at once.
+        group_size: rows whose intent is committed together, at first; largest_group: the most that it grows to where
+            they go fast.
+        connections: how many requests are under way at once.
         settle_after: a request that is in no list begun so long after its intent did not arrive.
         parent_gap: between the settling of a parent and the sending of its child.
         parent_wait: how long a child waits; after that it goes if it has a click id of its own.
@@ -50,6 +52,7 @@ class OutboxSettings:
     campaign_id: str
     event_types: tuple[EventType, ...]
     group_size: int = 128
+    largest_group: int = 1024
     connections: int = 32
     settle_after: timedelta = timedelta(minutes=10)
     parent_gap: timedelta = timedelta(minutes=5)
@@ -67,6 +70,8 @@ class OutboxSettings:
     def __post_init__(self) -> None:
         if self.group_size < 1 or self.connections < 1:
             raise ValueError("group_size and connections must be at least 1.")
+        if self.largest_group < self.group_size:
+            raise ValueError(f"largest_group={self.largest_group} must be at least group_size={self.group_size}.")
         if not 0 <= self.reading_share < 1:
             raise ValueError(f"reading_share={self.reading_share} must be from 0 to less than 1.")
 

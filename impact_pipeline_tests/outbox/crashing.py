@@ -91,7 +91,7 @@ def main(path: str, url: str, sid: str, token: str, now: str, boundary: str, cou
     submit(
         MinedWarehouse(path=Path(path)),
         ImpactClient(MinedTransport(url), Credential(account_sid=sid, auth_token=token)),
-        OutboxSettings(campaign_id="4711", event_types=(), group_size=4, connections=3),
+        OutboxSettings(campaign_id="4711", event_types=(), group_size=4, largest_group=4, connections=3),
         run_id="crashing",
         clock=lambda: moment,
     )

@@ -11,10 +11,15 @@ import pytest
 from impact_pipeline.outbox.impact.client import Credential, ImpactClient
 from impact_pipeline.outbox.impact.transport import HttpTransport
 from impact_pipeline.outbox.moves import LeaseLostError
+from impact_pipeline.outbox.pool import Row, Sent, rows_per_second
+from impact_pipeline.outbox.states import RequestType
 from impact_pipeline.outbox.submit import submit
+from impact_pipeline.outbox.verdicts import Judgement, Verdict
 from impact_pipeline.simulator.impact import RateLimits
 from impact_pipeline.warehouse.high_water import RestoredOldCopy, mark_path, write
-from impact_pipeline_tests.outbox.conftest import DEAL, LEAD, SALE, SID, TOKEN, Outbox, There
+from impact_pipeline_tests.outbox.conftest import DEAL, LEAD, SALE, SID, START, TOKEN, Outbox, There
+
+ACCEPTED = Judgement(verdict=Verdict.ACCEPTED, reason="OK")
 
 
 def test_what_is_due_is_sent_and_accepted(outbox: Outbox, impact: There) -> None:
@@ -60,7 +65,7 @@ def test_sending_again_without_news_sends_nothing(outbox: Outbox, impact: There)
 
 def test_many_groups_go_one_after_the_other(outbox: Outbox, impact: There) -> None:
     outbox.proven()
-    outbox.settings = replace(outbox.settings, group_size=7)
+    outbox.settings = replace(outbox.settings, group_size=7, largest_group=7)
     outbox.wants_many(30)
     outbox.enqueue()
 
@@ -68,6 +73,32 @@ def test_many_groups_go_one_after_the_other(outbox: Outbox, impact: There) -> No
 
     assert (report.groups, report.verdicts) == (5, {"accepted": 30})
     assert set(impact.recorded().values()) == {1}
+
+
+def test_groups_grow_where_the_pool_sends_fast(outbox: Outbox, impact: There) -> None:
+    """The second one is intended before anything is known of the first one."""
+    outbox.proven()
+    outbox.settings = replace(outbox.settings, group_size=4, largest_group=9)
+    outbox.wants_many(30)
+    outbox.enqueue()
+
+    outbox.submit()
+
+    sizes = outbox.rows(
+        "select count(*) from outbox.request where group_id is not null group by group_id order by group_id"
+    )
+    assert sizes == [(4,), (4,), (9,), (9,), (4,)]
+    assert set(impact.recorded().values()) == {1}
+
+
+def test_the_pace_of_a_pool_is_told_from_the_first_byte_to_the_last_answer() -> None:
+    def sent(after: float, duration: float, judgement: Judgement | None = ACCEPTED) -> Sent:
+        row = Row(request_id=1, type=RequestType.CONVERSION, payload="", payload_sha256="", attempt_count=0)
+        started_at = START + timedelta(seconds=after)
+        return Sent(row=row, started_at=started_at, duration_seconds=duration, judgement=judgement)
+
+    assert rows_per_second([sent(0, 0.5), sent(0, 1.0), sent(1.0, 1.0), sent(60, 0, None)]) == 1.5
+    assert rows_per_second([sent(0, 0, None)]) == 0
 
 
 def test_the_first_conversion_of_an_event_type_goes_alone(outbox: Outbox, impact: There) -> None:
@@ -146,7 +177,7 @@ def test_no_event_type_waits_for_a_flood_of_another(outbox: Outbox, impact: Ther
     outbox.wants_many(6)
     outbox.passes(minutes=1)
     outbox.wants("Deal_1", code=DEAL)
-    outbox.settings = replace(outbox.settings, group_size=2, connections=1)
+    outbox.settings = replace(outbox.settings, group_size=2, largest_group=2, connections=1)
     outbox.enqueue()
 
     outbox.submit()
@@ -256,7 +287,7 @@ def test_a_429_is_waited_out(outbox: Outbox, impact: There, headers: dict[str, i
 def test_writing_leaves_its_share_of_a_budget_to_reading(outbox: Outbox, impact: There) -> None:
     outbox.proven()
     impact.app.api.limits.settings = RateLimits(conversions_per_hour=50)
-    outbox.settings = replace(outbox.settings, group_size=8, connections=4)
+    outbox.settings = replace(outbox.settings, group_size=8, largest_group=8, connections=4)
     outbox.wants_many(60)
     outbox.enqueue()
 
@@ -309,7 +340,7 @@ def test_while_one_run_is_sending_another_sends_nothing(outbox: Outbox, impact: 
 
 def test_two_runs_at_once_send_each_row_once(outbox: Outbox, impact: There) -> None:
     outbox.proven()
-    outbox.settings = replace(outbox.settings, group_size=5, connections=2)
+    outbox.settings = replace(outbox.settings, group_size=5, largest_group=5, connections=2)
     outbox.wants_many(40)
     outbox.enqueue()
     impact.fault("latency", count=None, parameters={"ms": 10})
@@ -324,7 +355,7 @@ def test_two_runs_at_once_send_each_row_once(outbox: Outbox, impact: There) -> N
 def test_a_run_that_was_taken_over_stops_and_writes_nothing(outbox: Outbox, impact: There) -> None:
     """It slept, its lease ended, another run put its rows in doubt: only reading may tell now."""
     outbox.proven()
-    outbox.settings = replace(outbox.settings, group_size=1, connections=1)
+    outbox.settings = replace(outbox.settings, group_size=1, largest_group=1, connections=1)
     for name in ("Lead_1", "Lead_2", "Lead_3"):
         outbox.wants(name)
     outbox.enqueue()
@@ -407,7 +438,7 @@ def test_the_mark_outside_the_file_is_written_before_anything_leaves(outbox: Out
 
 def test_a_run_that_is_cancelled_keeps_its_answers_and_frees_the_lane(outbox: Outbox, impact: There) -> None:
     outbox.proven()
-    outbox.settings = replace(outbox.settings, group_size=4, connections=1)
+    outbox.settings = replace(outbox.settings, group_size=4, largest_group=4, connections=1)
     outbox.wants_many(12)
     outbox.enqueue()
     ticks = 0

@@ -139,6 +139,7 @@ class World(Scene):
 
 
 def _settings(random: Random) -> OutboxSettings:
+    group_size = random.choice([1, 2, 3, 5, 8])
     return OutboxSettings(
         campaign_id=CAMPAIGN_ID,
         event_types=tuple(
@@ -150,7 +151,8 @@ def _settings(random: Random) -> OutboxSettings:
             )
             for kind in Kind
         ),
-        group_size=random.choice([1, 2, 3, 5, 8]),
+        group_size=group_size,
+        largest_group=group_size,
         connections=random.choice([1, 2, 3]),
         breaker_after=random.choice([3, 5]),
         refused_alike=random.choice([3, 10]),
