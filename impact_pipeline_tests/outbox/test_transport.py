@@ -1,25 +1,40 @@
 """Which failures prove that nothing left, and which leave a doubt; on real sockets."""
 
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from impact_pipeline.outbox.impact import transport as transport_module
 from impact_pipeline.outbox.impact.client import Credential, ImpactClient, UnreachableError
 from impact_pipeline.outbox.impact.transport import Answer, HttpTransport
 
+DAY = timedelta(days=1)
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 
 
 @contextmanager
-def a_server(*answers: bytes | None, hangs_up: bool = False) -> Iterator[tuple[str, list[int]]]:
+def a_server(
+    *answers: bytes | None, hangs_up: bool = False, certificate: Path | None = None
+) -> Iterator[tuple[str, list[int]]]:
     """A server that gives each connection the next of the answers to every request; None: it hangs up after reading."""
     listening = socket.create_server(("127.0.0.1", 0))
     requests: list[int] = []
+    if certificate is not None:
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(certificate)
+        listening = tls.wrap_socket(listening, server_side=True)
 
     def serve() -> None:
         for number, answer in enumerate(answers):
@@ -39,7 +54,8 @@ def a_server(*answers: bytes | None, hangs_up: bool = False) -> Iterator[tuple[s
 
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
-    yield f"http://127.0.0.1:{listening.getsockname()[1]}", requests
+    origin = "http://127.0.0.1" if certificate is None else "https://localhost"
+    yield f"{origin}:{listening.getsockname()[1]}", requests
     listening.close()
 
 
@@ -66,6 +82,47 @@ def test_where_tls_can_not_be_agreed_on_nothing_has_left() -> None:
     assert answer.left is False
 
 
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """For localhost, signed by itself; with its key, in one file."""
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
+    now = datetime.now(UTC)
+    signed = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now - DAY, now + DAY)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    file = tmp_path_factory.mktemp("tls") / "localhost.pem"
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    file.write_bytes(signed.public_bytes(Encoding.PEM) + private)
+    return file
+
+
+def test_over_tls_a_connection_is_kept_too(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    with a_server(OK, OK, certificate=certificate) as (url, requests):
+        transport = HttpTransport(url, connections=1)
+        answers = [transport.send("POST", "/x", {}, b"a=1", 5.0) for _ in range(3)]
+        transport.close()
+
+    assert [(answer.status, answer.body) for answer in answers] == [(200, b"{}")] * 3
+    assert requests == [0, 0, 0]
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+def test_who_is_not_trusted_or_has_another_name_gets_nothing(
+    certificate: Path, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    if host != "localhost":
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    with a_server(OK, certificate=certificate) as (url, requests):
+        answer = sent(url.replace("localhost", host))
+
+    assert (answer.left, requests) == (False, [])
+    assert "SSLCertVerificationError" in answer.problem
+
+
 def test_a_connection_that_breaks_after_the_request_leaves_a_doubt() -> None:
     with a_server(None) as (url, _):
         answer = sent(url)
@@ -79,6 +136,30 @@ def test_an_answer_that_does_not_come_in_time_leaves_a_doubt() -> None:
 
     assert (answer.left, answer.status) == (True, None)
     assert "ReadTimeoutError" in answer.problem
+
+
+def test_an_answer_that_comes_in_drops_has_no_more_time_than_another() -> None:
+    """Otherwise a request could outlast the lease under which it was begun."""
+    enough = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def drip() -> None:
+            connection, _ = listening.accept()
+            with connection, suppress(OSError):
+                while not enough.wait(0.02):
+                    connection.sendall(b"HTTP/1.1 200 OK\r\n" if not dripped else b"X-Drop: 1\r\n")
+                    dripped.append(1)
+
+        dripped: list[int] = []
+        thread = threading.Thread(target=drip)
+        thread.start()
+        answer = sent(f"http://127.0.0.1:{listening.getsockname()[1]}", read_seconds=0.3)
+        enough.set()
+        thread.join()
+
+    assert (answer.left, answer.status) == (True, None)
+    assert "ReadTimeoutError" in answer.problem
+    assert len(dripped) > 1
 
 
 def test_an_answer_that_is_cut_off_leaves_a_doubt() -> None:
