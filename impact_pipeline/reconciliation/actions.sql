@@ -5,7 +5,9 @@
 create or replace temp table acted as
 with
 followed as (
-    select action_id from audit.action where Oid in (select OrderId from scope)
+    select action_id
+      from audit.action
+     where rowid in (select rowid from audit.action where Oid in (select OrderId from scope))
      union
     select action_id from scope where action_id is not null),
 newest as (
@@ -14,7 +16,7 @@ newest as (
            *,
            State <> 'REVERSED' as is_live
       from audit.action
-     where action_id in (from followed)
+     where rowid in (select rowid from audit.action where action_id in (from followed))
    qualify row_number() over (partition by action_id order by observed_at desc) = 1)
 select n.key,
        any_value(n.CampaignId) as CampaignId,

@@ -1,5 +1,5 @@
 -- What     what was wanted of a reported event after it was sent, and how far the corrections got
--- Reads    conversion_request, conversions.wanted, conversions.decision, outbox.request
+-- Reads    conversion_request, expected, own_request, own_decision, conversions.wanted
 -- Writes   corrected (temporary)
 -- Grain    one row per event that was, or should have been, corrected
 create or replace temp table corrected as
@@ -18,19 +18,16 @@ asked as (
                as is_reversed,
            max(created_at) filter (state <> 'withdrawn') as asked_at,
            arg_max(coalesce(wait, reason, state), request_id) filter (state <> 'withdrawn') as why
-      from outbox.request
+      from own_request
      where Type <> 'Conversion'
-       and event_id in (select event_id from looked_at)
+       and event_id in (from looked_at)
      group by event_id),
 decided as (
     -- The newest word on what a later change means for the event; the carrying decision is not one.
     select event_id, decision, reason
-      from (select * from conversions.decision where event_id in (select event_id from looked_at))
-      -- As conversions.current_decision, which can not be asked for some events only without all others.
-      anti join (select previous_decision_id as decision_id
-                   from conversions.decision
-                  where previous_decision_id is not null) as n using (decision_id)
+      from own_decision
      where not carries
+       and event_id in (from looked_at)
        and (decision in ('correct', 'hold') or reason in ('action_locked', 'nothing_to_correct'))
    qualify row_number() over (partition by event_id order by change_id desc, decision_id desc) = 1)
 select event_id,

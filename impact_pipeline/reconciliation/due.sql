@@ -3,9 +3,16 @@
 -- Writes   due (temporary)
 -- Grain    one row per key
 create or replace temp table due as
-select s.key, s.event_id
-  from reconciliation.conversion_status as s, setting as t
- where t.is_full
-    or s.next_look_at <= t.now
-    or s.state in ('ready', 'intended', 'accepted', 'in_doubt')
-    or s.class = 'correction_open'
+select key, event_id
+  from reconciliation.conversion_status
+ -- Column by column, and the rows by their place: one condition with "or" would read every text of the table.
+ where rowid in (select rowid from reconciliation.conversion_status where next_look_at <= (select now from setting)
+                  union
+                 select rowid
+                   from reconciliation.conversion_status
+                  where state in ('ready', 'intended', 'accepted', 'in_doubt')
+                  union
+                 select rowid from reconciliation.conversion_status where class = 'correction_open'
+                  union
+                 select s.rowid
+                   from reconciliation.conversion_status as s, (select 1 from setting where is_full))

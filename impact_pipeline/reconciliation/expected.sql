@@ -1,20 +1,9 @@
 -- What     the events that current decisions want sent, or hold, each with the key that it owns or a row of its own
--- Reads    setting, event_type, scope, conversion_request, conversions.decision, conversions.conversion
+-- Reads    setting, event_type, scope, conversion_request, own_decision, own_amount
 -- Writes   expected (temporary)
 -- Grain    one row per event under a key looked at
 create or replace temp table expected as
 with
-asked as (
-    select event_id from scope where event_id is not null
-     union
-    select event_id from conversion_request),
-looked_at as (
-    select * from conversions.decision where OrderId in (select OrderId from scope)
-     union all
-    select *
-      from conversions.decision
-     where event_id in (from asked)
-       and OrderId not in (select OrderId from scope where OrderId is not null) is not false),
 carrier as (
     select d.event_id, d.object, d.Id, d.event, d.decision, d.reason, d.detail, d.EventTypeCode, d.event_at,
            t.ActionTrackerId,
@@ -23,18 +12,12 @@ carrier as (
            s.campaign_id || '/' || t.ActionTrackerId || '/' || d.OrderId as decided_key,
            coalesce(c.amount, d.amount) as amount,
            coalesce(c.CurrencyCode, d.CurrencyCode) as CurrencyCode
-      from looked_at as d
-      -- As conversions.current_decision, which can not be asked for some events only without all others.
-      anti join (select previous_decision_id
-                   from conversions.decision
-                  where previous_decision_id is not null) as n on n.previous_decision_id = d.decision_id
+      from own_decision as d
       left join event_type as t using (EventTypeCode)
-      left join conversions.conversion as c using (event_id)
+      left join own_amount as c using (event_id)
      cross join setting as s
      where d.carries
        and d.decision in ('send', 'hold')
-       and (decided_key in (select key from scope)
-            or d.event_id in (from asked))
    qualify row_number() over (partition by d.event_id order by d.decision_id desc) = 1),
 claimed as (
     select c.*, r.request_id,

@@ -1,5 +1,5 @@
 -- What     the full outer join: what is expected, what was requested, what impact.com shows; and the questions about it
--- Reads    setting, scope, event_type, expected, conversion_request, corrected, acted, rate, conversions.decision,
+-- Reads    setting, scope, event_type, expected, conversion_request, corrected, acted, rate, own_decision,
 --          reconciliation.erased_key
 -- Writes   fact (temporary)
 -- Grain    one row per key
@@ -11,11 +11,7 @@ catalogue as (
      group by ActionTrackerId),
 registered as (
     select s.campaign_id || '/' || t.ActionTrackerId || '/' || d.OrderId as key
-      from (select * from conversions.decision where OrderId in (select OrderId from acted)) as d
-      -- As conversions.current_decision, which can not be asked for some keys only without all others.
-      anti join (select previous_decision_id as decision_id
-                   from conversions.decision
-                  where previous_decision_id is not null) as n using (decision_id)
+      from own_decision as d
       join event_type as t using (EventTypeCode), setting as s
      where d.carries
        and d.decision = 'skip'

@@ -1,13 +1,14 @@
 -- What     how far the conversions of each event type got
--- Reads    reconciliation.conversion_status
+-- Reads    reconciliation.tally
 -- Grain    one row per event type
 select coalesce(EventTypeCode, ActionTrackerId, '?') as EventTypeCode,
-       count(*) filter (is_expected) as expected,
-       count(*) filter (bucket in ('refused', 'not_credited', 'credited', 'reversed', 'open')) as sent,
-       count(*) filter (bucket in ('not_credited', 'credited', 'reversed')) as processed,
-       count(*) filter (bucket = 'credited') as credited,
-       count(*) filter (class in ('matched', 'reattributed')) as matched
-  from reconciliation.conversion_status
- where bucket <> 'unexpected'
+       coalesce(sum(key_count) filter (is_expected), 0)::bigint as expected,
+       coalesce(sum(key_count) filter (bucket in ('refused', 'not_credited', 'credited', 'reversed', 'open')), 0)::bigint as sent,
+       coalesce(sum(key_count) filter (bucket in ('not_credited', 'credited', 'reversed')), 0)::bigint as processed,
+       coalesce(sum(key_count) filter (bucket = 'credited'), 0)::bigint as credited,
+       coalesce(sum(key_count) filter (class in ('matched', 'reattributed')), 0)::bigint as matched
+  from reconciliation.tally
+ where class is not null
+   and bucket <> 'unexpected'
  group by all
  order by EventTypeCode

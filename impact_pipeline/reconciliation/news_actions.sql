@@ -5,8 +5,9 @@
 create or replace temp table news_action as
 select distinct action_id,
        coalesce(CampaignId || '/' || ActionTrackerId || '/' || nullif(Oid, ''), 'action/' || action_id) as key
-  from audit.action, seen
- where action.observed_at > seen.observed_at
+  from audit.action
+ where observed_at > (select observed_at from seen)
     -- Several passes may see actions at one and the same time.
-    or action.observed_at = seen.observed_at
-       and (select count(*) from audit.action where observed_at <= (select observed_at from seen)) <> action_count
+    or observed_at = (select observed_at from seen)
+       and (select count(*) from audit.action where observed_at <= (select observed_at from seen))
+           <> (select action_count from seen)

@@ -1,5 +1,5 @@
--- What     the events with news since the cursor, or whose time has come
--- Reads    seen, due, conversions.decision, conversions.wanted, outbox.request, audit.transition
+-- What     the events with news since the cursor
+-- Reads    seen, conversions.decision, conversions.wanted, outbox.request, audit.transition
 -- Writes   news_event (temporary)
 -- Grain    one row per event
 create or replace temp table news_event as
@@ -20,5 +20,3 @@ select event_id
   from outbox.request
  where request_id in (select request_id from audit.transition
                        where transition_id > (select transition_id from seen))
- union
-select event_id from due where event_id is not null

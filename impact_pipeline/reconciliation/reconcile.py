@@ -4,6 +4,9 @@ Expected events, requests and actions → reconciliation.*: each key in exactly 
 The comparison takes up the keys with news since the last one and those whose time has come (a wait that ended, an
 action that locked); other rows stay as they are, so its cost follows what changed. Each .sql file here is one question;
 the answers live in temporary tables until the differing rows are written.
+
+A large table is asked where its rows lie (one column is read, and `rowid` noted), then only those rows are read: DuckDB
+skips what lies elsewhere. `select * ... where event_id in (...)` would unpack every column of the whole table.
 """
 
 from dataclasses import dataclass, field
@@ -15,7 +18,10 @@ from impact_pipeline.reconciliation.settings import ReconciliationSettings
 from impact_pipeline.warehouse.sql import sql_file
 
 # Asked of each slice of the keys; what is asked before and after them is asked once.
-QUESTIONS = ("requests", "expected", "corrections", "actions", "facts", "classes", "standing", "status")
+QUESTIONS = (
+    *("own_requests", "own_decisions", "own_amounts"),
+    *("requests", "expected", "corrections", "actions", "facts", "classes", "standing_places", "standing", "status"),
+)
 
 
 class UnclassifiedError(Exception):
@@ -64,17 +70,26 @@ def reconcile(
         UnclassifiedError: a key fits no class.
     """
     _declare(con, settings, now=now, full=full)
-    _run(con, "seen", "due", "news_actions", "news_events", "rate_days", "rates", "changed_rates", "due_by_rates")
-    # Once more: what is due by a rate has news, too.
-    _run(con, "news_events", "touched", "claims", "buckets")
+    _run(con, "seen", "due", "news_actions", "news_events", "news_due")
+    _place(con, "news_event")
+    _run(con, "rate_days", "rates", "changed_rates", "due_by_rates", "news_due")
+    _place(con, "news_event")
+    _run(con, "touched", "claimed")
+    _place(con, "claimed_event")
+    _run(con, "claims")
     con.execute(sql_file(__file__, "scope.sql"), {"slice_size": slice_size})
     keys_compared = _count(con, "select count(*) from scoped")
     rows_changed = sum(
         _compare(con, number) for (number,) in con.execute("select distinct slice from scoped").fetchall()
     )
     if keys_compared:
-        _count_events(con)
-        _run(con, "totals")
+        # Everything has news then, but for what is gone.
+        con.execute(
+            "delete from reconciliation.counted_event "
+            "where (select is_full from setting) and event_id not in (from news_event)"
+        )
+        _run(con, "tally", "totals")
+        _write_differing(con, "tally", "tally")
         _write_differing(con, "totals", "total")
     _write_differing(con, "implied_rate", "rate")
     con.execute(sql_file(__file__, "news.sql"))
@@ -109,6 +124,20 @@ def _declare(con: duckdb.DuckDBPyConnection, settings: ReconciliationSettings, *
             "owners": [event_type.owner for event_type in settings.event_types],
         },
     )
+    # What is filled step by step.
+    con.execute("create or replace temp table placed_event (event_id varchar)")
+    con.execute("create or replace temp table request_place (place bigint, event_id varchar)")
+    con.execute("create or replace temp table decision_place (place bigint, event_id varchar)")
+    con.execute("create or replace temp table moved as from reconciliation.tally limit 0")
+
+
+def _place(con: duckdb.DuckDBPyConnection, events: str) -> None:
+    """Find where the requests of the events, and the decisions on them, lie; those found before are not looked for."""
+    con.execute(
+        f"create or replace temp table unplaced_event as select event_id from {events} except from placed_event"
+    )
+    con.execute("insert into placed_event from unplaced_event")
+    _run(con, "request_places", "decision_places")
 
 
 def _compare(con: duckdb.DuckDBPyConnection, number: int) -> int:
@@ -116,6 +145,7 @@ def _compare(con: duckdb.DuckDBPyConnection, number: int) -> int:
     con.execute(sql_file(__file__, "slice.sql"), {"slice": number})
     _run(con, *QUESTIONS)
     _refuse_unclassified(con)
+    _count_events(con)
     return _write_status(con)
 
 
@@ -132,24 +162,22 @@ def _refuse_unclassified(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def _write_status(con: duckdb.DuckDBPyConnection) -> int:
-    _run(con, "stale", "written", "buckets_of_keys")
-    removed = _count(con, "delete from reconciliation.conversion_status where key in (select key from stale)")
+    _run(con, "stale", "written", "moved_keys")
+    removed = _count(
+        con,
+        "delete from reconciliation.conversion_status "
+        "where rowid in (select place from standing_place where key in (from stale))",
+    )
     written = _count(con, "insert into reconciliation.conversion_status by name select * from written")
     return max(removed, written)
 
 
 def _count_events(con: duckdb.DuckDBPyConnection) -> None:
-    """Keep what each event with news counts for in the totals."""
-    _run(con, "event_counts", "recounted", "buckets_of_events")
-    con.execute("delete from reconciliation.counted_event where event_id in (select event_id from recounted)")
-    # Everything has news then, but for what is gone.
+    """Keep what each event looked at counts for in the totals."""
+    _run(con, "event_counts", "counted_before", "recounted", "moved_events")
+    con.execute("delete from reconciliation.counted_event where rowid in (select place from recounted)")
     con.execute(
-        "delete from reconciliation.counted_event "
-        "where (select is_full from setting) and event_id not in (from news_event)"
-    )
-    con.execute(
-        "insert into reconciliation.counted_event by name "
-        "select * from event_count where event_id in (select event_id from recounted)"
+        "insert into reconciliation.counted_event by name select * exclude (place) from recounted where place is null"
     )
 
 

@@ -1,17 +1,22 @@
--- What     the events that count otherwise than before, with the lines of the totals that it moves
--- Reads    news_event, event_count, reconciliation.counted_event
+-- What     the events that count otherwise than before: as they did, and as they do
+-- Reads    event_count, counted_before
 -- Writes   recounted (temporary)
--- Grain    one row per event and line, before or now
+-- Grain    one row per event, before and now; place: where the row from before lies
 create or replace temp table recounted as
-with
-before as (
-    select *
-      from reconciliation.counted_event
-     where event_id in (from news_event))
-select o.event_id, o.EventTypeCode, o.ActionTrackerId, o.month, o.CurrencyCode
-  from before as o
-  anti join event_count as n on n is not distinct from o
- union
-select n.event_id, n.EventTypeCode, n.ActionTrackerId, n.month, n.CurrencyCode
+select o.*
+  from counted_before as o
+  anti join event_count as n
+    on n.event_id = o.event_id
+   and n.EventTypeCode is not distinct from o.EventTypeCode
+   and n.ActionTrackerId is not distinct from o.ActionTrackerId
+   and (n.month, n.CurrencyCode, n.expected_count, n.expected_amount, n.sent_count, n.sent_amount)
+       = (o.month, o.CurrencyCode, o.expected_count, o.expected_amount, o.sent_count, o.sent_amount)
+ union all
+select null, n.*
   from event_count as n
-  anti join before as o on n is not distinct from o
+  anti join counted_before as o
+    on n.event_id = o.event_id
+   and n.EventTypeCode is not distinct from o.EventTypeCode
+   and n.ActionTrackerId is not distinct from o.ActionTrackerId
+   and (n.month, n.CurrencyCode, n.expected_count, n.expected_amount, n.sent_count, n.sent_amount)
+       = (o.month, o.CurrencyCode, o.expected_count, o.expected_amount, o.sent_count, o.sent_amount)

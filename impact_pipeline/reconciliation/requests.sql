@@ -1,20 +1,18 @@
 -- What     the Conversions under the keys looked at, and which one stands for its key and for its event
--- Reads    scope, outbox.request, audit.transition, audit.submission
+-- Reads    own_request, audit.transition, audit.submission
 -- Writes   conversion_request (temporary)
 -- Grain    one row per Conversion of an event that has, or claims, a key looked at
 create or replace temp table conversion_request as
 with
 own as (
-    select CampaignId || '/' || ActionTrackerId || '/' || OrderId as key,
-           request_id, event_id, object, Id, event, CampaignId, ActionTrackerId, EventTypeCode, OrderId, EventDate, event_at,
-           CurrencyCode, amount, state, outcome, reason, wait, needs_person, due_at, accepted_at, settled_at, submission_id
-      from outbox.request
-     where Type = 'Conversion'
-       and event_id in (select event_id from scope)),
+    select CampaignId || '/' || ActionTrackerId || '/' || OrderId as key, * exclude (Type, created_at)
+      from own_request
+     where Type = 'Conversion'),
 sent_before as (
-    -- A second report of ours can be the first one's echo only if an earlier one may have arrived.
+    -- A second report of ours can be the first one's echo only if an earlier one may have arrived. Nobody asks it of
+    -- what was not there already, and looking for a request's moves goes over all of them.
     select k.key
-      from own as k
+      from (select * from own where key in (select key from own where outcome = 'already_there')) as k
       join audit.transition as t using (request_id)
      where t.to_state in ('in_doubt', 'accepted')
      group by k.key

@@ -1,6 +1,6 @@
 -- What     the keys whose row may have changed
--- Reads    setting, event_type, due, news_event, news_action, outbox.request, conversions.decision,
---          reconciliation.conversion_status
+-- Reads    setting, event_type, due, news_event, news_action, request_place, decision_place, outbox.request,
+--          conversions.decision, reconciliation.conversion_status
 -- Writes   touched (temporary)
 -- Grain    one row per key; OrderId: the part of the key by which it can be looked up
 create or replace temp table touched as
@@ -10,20 +10,22 @@ decided as (
     select distinct EventTypeCode, OrderId
       from conversions.decision
      where carries
-       and event_id in (from news_event)),
+       and rowid in (select place from decision_place)),
 found as (
     select key from due
      union
     select CampaignId || '/' || ActionTrackerId || '/' || OrderId
       from outbox.request
      where Type = 'Conversion'
-       and event_id in (from news_event)
+       and rowid in (select place from request_place)
      union
     select s.campaign_id || '/' || t.ActionTrackerId || '/' || d.OrderId
       from decided as d
       join event_type as t using (EventTypeCode), setting as s
      union
-    select key from reconciliation.conversion_status where event_id in (from news_event)
+    select key
+      from reconciliation.conversion_status
+     where rowid in (select rowid from reconciliation.conversion_status where event_id in (from news_event))
      union
     select key from news_action
      union

@@ -195,9 +195,9 @@ create table reconciliation.counted_event (
     month           date not null,
     CurrencyCode    varchar not null,
     expected_count  bigint not null,
-    expected_amount decimal(38, 2) not null,
+    expected_amount decimal(18, 2) not null,
     sent_count      bigint not null,
-    sent_amount     decimal(38, 2) not null);
+    sent_amount     decimal(18, 2) not null);
 comment on table reconciliation.counted_event is 'What each event counts for in the totals, taken from its decision and its request and never from conversion_status, so that only the lines that news has moved are counted anew.';
 comment on column reconciliation.counted_event.event_id is 'The business event.';
 comment on column reconciliation.counted_event.EventTypeCode is 'As in totals.';
@@ -208,6 +208,43 @@ comment on column reconciliation.counted_event.expected_count is 'Current decisi
 comment on column reconciliation.counted_event.expected_amount is 'Their money.';
 comment on column reconciliation.counted_event.sent_count is '1 where its request has left.';
 comment on column reconciliation.counted_event.sent_amount is 'Its money.';
+
+create table reconciliation.tally (
+    EventTypeCode   varchar,
+    ActionTrackerId varchar,
+    month           date not null,
+    CurrencyCode    varchar not null,
+    bucket          varchar not null,
+    class           varchar,
+    is_open         boolean,
+    is_expected     boolean,
+    is_requested    boolean,
+    impact_currency varchar,
+    key_count       bigint not null,
+    amount          decimal(38, 2) not null,
+    sent_amount     decimal(38, 2) not null,
+    wanted_amount   decimal(38, 2) not null,
+    live_count      bigint not null,
+    impact_amount   decimal(38, 2) not null,
+    impact_payout   decimal(38, 2) not null);
+comment on table reconciliation.tally is 'What counted_event and conversion_status add up to, by everything that totals and classes are counted by. Each comparison adds what came and takes off what went, so that neither table is counted anew.';
+comment on column reconciliation.tally.EventTypeCode is 'As in totals.';
+comment on column reconciliation.tally.ActionTrackerId is 'As in totals.';
+comment on column reconciliation.tally.month is 'As in totals.';
+comment on column reconciliation.tally.CurrencyCode is 'As in totals.';
+comment on column reconciliation.tally.bucket is 'expected or sent: events of counted_event; otherwise keys, as in conversion_status.';
+comment on column reconciliation.tally.class is 'As in conversion_status; null for events.';
+comment on column reconciliation.tally.is_open is 'As in conversion_status; null for events.';
+comment on column reconciliation.tally.is_expected is 'As in conversion_status; null for events.';
+comment on column reconciliation.tally.is_requested is 'Whether the key has a request; null for events.';
+comment on column reconciliation.tally.impact_currency is 'As in conversion_status; null for events.';
+comment on column reconciliation.tally.key_count is 'Keys, or events.';
+comment on column reconciliation.tally.amount is 'Their money: as it was sent, else as it is expected.';
+comment on column reconciliation.tally.sent_amount is 'Of it the money in requests; 0 for events.';
+comment on column reconciliation.tally.wanted_amount is 'What impact.com should show; 0 for events.';
+comment on column reconciliation.tally.live_count is 'Live actions; 0 for events.';
+comment on column reconciliation.tally.impact_amount is 'Their amounts, in impact_currency.';
+comment on column reconciliation.tally.impact_payout is 'Their payouts, in impact_currency.';
 
 create table reconciliation.totals (
     EventTypeCode           varchar,
