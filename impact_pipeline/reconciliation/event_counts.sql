@@ -1,5 +1,5 @@
--- What     what each event looked at counts for in the totals, from its sources: the decision that carries it, its request
--- Reads    setting, event_type, own_decision, own_amount, own_request
+-- What     what each of those events counts for in the totals, from its sources: the decision that carries it, its request
+-- Reads    setting, event_type, countable, own_decision, own_amount, own_request
 -- Writes   event_count (temporary)
 -- Grain    one row per event that is expected or was sent
 -- Rules    nothing comes from conversion_status: a key lost or doubled in the join shows as a difference
@@ -12,6 +12,7 @@ request as (
       from own_request as r
      cross join setting as s
      where r.Type = 'Conversion'
+       and r.event_id in (from countable)
    qualify row_number() over (partition by r.event_id order by r.state = 'withdrawn', r.request_id desc) = 1),
 carrier as (
     select d.event_id, d.EventTypeCode, t.ActionTrackerId,
@@ -23,6 +24,7 @@ carrier as (
       left join own_amount as c using (event_id)
      cross join setting as s
      where d.carries
+       and d.event_id in (from countable)
        and d.decision in ('send', 'hold')),
 counted as (
     select event_id, EventTypeCode, ActionTrackerId, month, CurrencyCode,

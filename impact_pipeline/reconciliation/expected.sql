@@ -5,7 +5,7 @@
 create or replace temp table expected as
 with
 carrier as (
-    select d.event_id, d.object, d.Id, d.event, d.decision, d.reason, d.detail, d.EventTypeCode, d.event_at,
+    select d.event_id, d.object, d.Id, d.event, d.decision, d.reason, d.EventTypeCode, d.event_at,
            t.ActionTrackerId,
            d.OrderId,
            d.decision_id > s.queued_until as is_queued_next,

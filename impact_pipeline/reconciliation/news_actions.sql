@@ -6,8 +6,13 @@ create or replace temp table news_action as
 select distinct action_id,
        coalesce(CampaignId || '/' || ActionTrackerId || '/' || nullif(Oid, ''), 'action/' || action_id) as key
   from audit.action
- where observed_at > (select observed_at from seen)
-    -- Several passes may see actions at one and the same time.
-    or observed_at = (select observed_at from seen)
-       and (select count(*) from audit.action where observed_at <= (select observed_at from seen))
-           <> (select action_count from seen)
+ where rowid in (select rowid from audit.action where observed_at > (select observed_at from seen)
+                  union
+                 -- Several passes may see actions at one and the same time.
+                 select rowid
+                   from audit.action
+                  where observed_at = (select observed_at
+                                         from seen
+                                        where action_count <> (select count(*)
+                                                                 from audit.action
+                                                                where observed_at <= (select observed_at from seen))))

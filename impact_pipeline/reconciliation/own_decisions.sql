@@ -5,7 +5,7 @@
 create or replace temp table own_decision as
 with
 decided as (
-    select decision_id, change_id, object, Id, event, decision, reason, detail, event_id, carries, event_at, EventTypeCode,
+    select decision_id, change_id, object, Id, event, decision, reason, event_id, carries, event_at, EventTypeCode,
            OrderId, CurrencyCode, amount
       from conversions.decision
      where rowid in (select place from decision_place where event_id in (select event_id from scope)))

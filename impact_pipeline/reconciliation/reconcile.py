@@ -70,10 +70,10 @@ def reconcile(
         UnclassifiedError: a key fits no class.
     """
     _declare(con, settings, now=now, full=full)
-    _run(con, "seen", "due", "news_actions", "news_events", "news_due")
+    _run(con, "seen", "due", "news_actions", "news_events")
     _place(con, "news_event")
-    _run(con, "rate_days", "rates", "changed_rates", "due_by_rates", "news_due")
-    _place(con, "news_event")
+    _run(con, "rate_days", "rates", "changed_rates", "due_by_rates")
+    _place(con, "due")
     _run(con, "touched", "claimed")
     _place(con, "claimed_event")
     _run(con, "claims")
@@ -174,7 +174,7 @@ def _write_status(con: duckdb.DuckDBPyConnection) -> int:
 
 def _count_events(con: duckdb.DuckDBPyConnection) -> None:
     """Keep what each event looked at counts for in the totals."""
-    _run(con, "event_counts", "counted_before", "recounted", "moved_events")
+    _run(con, "countable", "event_counts", "counted_before", "recounted", "moved_events")
     con.execute("delete from reconciliation.counted_event where rowid in (select place from recounted)")
     con.execute(
         "insert into reconciliation.counted_event by name select * exclude (place) from recounted where place is null"

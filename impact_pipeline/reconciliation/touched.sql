@@ -1,12 +1,12 @@
 -- What     the keys whose row may have changed
 -- Reads    setting, event_type, due, news_event, news_action, request_place, decision_place, outbox.request,
---          conversions.decision, reconciliation.conversion_status
+--          conversions.decision
 -- Writes   touched (temporary)
 -- Grain    one row per key; OrderId: the part of the key by which it can be looked up
 create or replace temp table touched as
 with
 decided as (
-    -- An event may leave a key: the row of the old one changes too.
+    -- An event may leave a key: the row of the old one changes too. No row of an event has another key than these.
     select distinct EventTypeCode, OrderId
       from conversions.decision
      where carries
@@ -23,13 +23,11 @@ found as (
       from decided as d
       join event_type as t using (EventTypeCode), setting as s
      union
-    select key
-      from reconciliation.conversion_status
-     where rowid in (select rowid from reconciliation.conversion_status where event_id in (from news_event))
-     union
     select key from news_action
      union
-    select 'event/' || event_id from news_event)
+    select 'event/' || event_id from news_event
+     union
+    select 'event/' || event_id from due)
 select key,
        nullif(key[length(split_part(key, '/', 1)) + length(split_part(key, '/', 2)) + 3:], '') as OrderId
   from found

@@ -221,6 +221,8 @@ class Warehouse:
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
             "temp_directory": f"{file}.tmp",
+            # Up to so many keys a join tells the scan which rows it is after; with more, whole columns are unpacked.
+            "dynamic_or_filter_threshold": 1000,
             **_FORMAT,
         }
         return duckdb.connect(str(file), read_only=read_only, config=config)
