@@ -11,9 +11,11 @@ request as (
            date_trunc('month', coalesce(r.EventDate::timestamptz, r.event_at) at time zone s.time_zone)::date as month
       from own_request as r
      cross join setting as s
-     where r.Type = 'Conversion'
-       and r.event_id in (from countable)
-   qualify row_number() over (partition by r.event_id order by r.state = 'withdrawn', r.request_id desc) = 1),
+     where r.event_id in (from countable)
+       and r.request_id in (select coalesce(max(request_id) filter (state <> 'withdrawn'), max(request_id))
+                              from own_request
+                             where Type = 'Conversion'
+                             group by event_id)),
 carrier as (
     select d.event_id, d.EventTypeCode, t.ActionTrackerId,
            coalesce(c.amount, d.amount) as amount,

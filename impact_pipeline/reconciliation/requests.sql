@@ -16,13 +16,20 @@ sent_before as (
       join audit.transition as t using (request_id)
      where t.to_state in ('in_doubt', 'accepted')
      group by k.key
-    having bool_or(t.to_state = 'in_doubt') or count(*) > 1)
+    having bool_or(t.to_state = 'in_doubt') or count(*) > 1),
+-- The newest that is not withdrawn, else the newest. Ranking them by a window would sort all texts.
+of_key as (
+    select coalesce(max(request_id) filter (state <> 'withdrawn'), max(request_id)) as request_id from own group by key),
+of_event as (
+    select coalesce(max(request_id) filter (state <> 'withdrawn'), max(request_id)) as request_id
+      from own
+     group by event_id)
 select r.*,
        b.key is not null as was_sent_before,
        s.Status = 'Complete' and coalesce(s.ErrorType, '') = '' and coalesce(s.ErrorReason, '') = '' as is_processed,
        s.CompletionDate as processed_at,
-       row_number() over (partition by r.key order by r.state = 'withdrawn', r.request_id desc) = 1 as stands_for_key,
-       row_number() over (partition by r.event_id order by r.state = 'withdrawn', r.request_id desc) = 1 as stands_for_event
+       r.request_id in (from of_key) as stands_for_key,
+       r.request_id in (from of_event) as stands_for_event
   from own as r
   left join sent_before as b using (key)
   left join (select *

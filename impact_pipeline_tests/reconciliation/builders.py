@@ -220,7 +220,7 @@ def snapshot(rows: Rows) -> dict[str, list[Any]]:
     """Every row of the tables that the comparison writes, with the places where they lie."""
     return {
         table: rows.con.execute(f"select rowid, * from reconciliation.{table} order by rowid").fetchall()
-        for table in ("conversion_status", "totals", "implied_rate", "cursor")
+        for table in ("conversion_status", "counted_event", "tally", "totals", "implied_rate", "cursor")
     }
 
 

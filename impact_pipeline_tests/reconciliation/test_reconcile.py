@@ -294,14 +294,21 @@ def test_comparing_step_by_step_ends_where_comparing_everything_in_slices_does(r
             mind, order = rng.choice(["send", "hold", "skip"]), rng.choice([f"K0-{number}", f"K0-{number + 1}", None])
             rows.decide_again(f"event-K0-{number}", decision=mind, OrderId=order)
         reconcile(rows.con, SETTINGS, now=NOW + timedelta(days=step))
-    by_steps, totals_by_steps = statuses(rows), totals(rows)
+    by_steps, totals_by_steps, tally_by_steps = statuses(rows), totals(rows), table(rows, "tally")
+    counted_by_steps = table(rows, "counted_event")
 
     counts = reconcile(rows.con, SETTINGS, now=NOW + timedelta(days=2), full=True, slice_size=20)
 
     assert statuses(rows) == by_steps
     assert totals(rows) == totals_by_steps
+    assert table(rows, "tally") == tally_by_steps
+    assert table(rows, "counted_event") == counted_by_steps
     assert counts.rows_changed == 0
 
 
 def totals(rows: Rows) -> list[Any]:
-    return rows.con.execute("select * from reconciliation.totals order by all").fetchall()
+    return table(rows, "totals")
+
+
+def table(rows: Rows, name: str) -> list[Any]:
+    return rows.con.execute(f"select * from reconciliation.{name} order by all").fetchall()
