@@ -1,5 +1,6 @@
 """Which failures prove that nothing left, and which leave a doubt; on real sockets."""
 
+import gzip
 import socket
 import ssl
 import threading
@@ -196,6 +197,7 @@ def test_a_kept_connection_is_used_again_but_not_after_a_long_rest(monkeypatch: 
         (b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n{"a\r\n4\r\n":1}\r\n0\r\n\r\n', 200, b'{"a":1}'),
         (b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" + OK, 200, b"{}"),
         (b"HTTP/1.1 204 No Content\r\n\r\n", 204, b""),
+        (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 22\r\n\r\n" + gzip.compress(b"{}"), 200, b"{}"),
         (OK + b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n", 200, b"{}"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}and more", 200, b"{}"),
     ],
@@ -219,8 +221,15 @@ def test_without_a_length_the_end_of_the_connection_is_the_end_of_the_answer() -
     assert (answer.status, answer.body) == (200, b"{}")
 
 
-def test_what_is_no_http_leaves_a_doubt() -> None:
-    with a_server(b"220 this is no HTTP\r\n\r\n") as (url, _):
+@pytest.mark.parametrize(
+    "bytes_there",
+    [
+        b"220 this is no HTTP\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}",
+    ],
+)
+def test_what_can_not_be_understood_leaves_a_doubt(bytes_there: bytes) -> None:
+    with a_server(bytes_there) as (url, _):
         answer = sent(url)
 
     assert (answer.left, answer.status) == (True, None)

@@ -8,12 +8,14 @@ A library for any host and any need costs more processor time for each request t
 connections are kept here: a socket, one write for each request, and llhttp (of httptools) to read what comes back.
 """
 
+import gzip
 import select
 import socket
 import ssl
 import threading
 import time
 import weakref
+import zlib
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -200,12 +202,16 @@ class _Connection:
             while not self._is_whole:
                 self._socket.settimeout(max(until - time.monotonic(), 0.001))
                 self._take(self._socket.recv(_PIECE))
+            body = b"".join(self._body)
+            # Not asked for, but a proxy in between may do it all the same.
+            if self._headers.get("content-encoding") == "gzip":
+                body = gzip.decompress(body)
         except TimeoutError as error:
             raise ReadTimeoutError from error
-        except (OSError, IncompleteRead, HttpParserError, HttpParserUpgrade) as error:
+        except (OSError, EOFError, zlib.error, IncompleteRead, HttpParserError, HttpParserUpgrade) as error:
             raise ProtocolError from error
         self._rests_since = time.monotonic()
-        return Answer(status=self._status, headers=self._headers, body=b"".join(self._body))
+        return Answer(status=self._status, headers=self._headers, body=body)
 
     def close(self) -> None:
         self._socket.close()
