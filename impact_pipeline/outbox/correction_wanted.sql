@@ -1,5 +1,5 @@
 -- What     compares what impact.com should show with what it was told, and says which correction that takes
--- Reads    conversions.wanted, conversion, item; outbox.request; audit.current_action
+-- Reads    conversions.wanted, conversion, item; outbox.request; audit.action
 -- Writes   correction (temporary)
 -- Grain    one row per event in conversions.wanted that was reported
 -- Columns  Type, body: the correction to be told, body null while its action is not visible; both null where none is
@@ -61,13 +61,19 @@ waiting as (
      where Type <> 'Conversion'
        and state = 'ready'
    qualify row_number() over (partition by event_id order by request_id desc) = 1),
+-- As audit.current_action, which can not be asked for some keys only without looking at every action.
+current_action as (
+    select *
+      from audit.action
+     where action_id in (select action_id from audit.action where Oid in (select OrderId from reported))
+   qualify row_number() over (partition by action_id order by observed_at desc) = 1),
 action as (
     select CampaignId, ActionTrackerId, Oid,
            arg_max(action_id, (CreationDate, action_id)) filter (where State <> 'REVERSED') as action_id,
            arg_max(LockingDate, (CreationDate, action_id)) filter (where State <> 'REVERSED') as LockingDate,
            arg_max(State, (CreationDate, action_id)) filter (where State <> 'REVERSED') = 'APPROVED' as is_approved,
            count(*) filter (where State <> 'REVERSED') = 0 as is_reversed
-      from audit.current_action
+      from current_action
      group by all),
 formed as (
     select r.request_id, r.event_id, r.state as reported_state, r.outcome as reported_outcome,

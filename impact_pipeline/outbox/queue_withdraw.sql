@@ -1,20 +1,25 @@
 -- What     lists the withdrawal of conversions that wait to be sent and are no longer to be
--- Reads    outbox.request, sendable, conversions.current_decision, wanted
+-- Reads    outbox.request, sendable, conversions.current_decision
 -- Writes   move
 -- Grain    one row per request; reason = that of the decision which took its place
 insert into move by name
+with
+unwanted as (
+    select r.request_id, r.event_id
+      from outbox.request as r
+      anti join sendable as s on s.event_id = r.event_id
+     where r.Type = 'Conversion'
+       and r.state = 'ready')
 select r.request_id,
        'ready' as from_state,
        'withdrawn' as to_state,
        case when d.decision = 'send' then coalesce(d.correction, 'condition_lost')
             else coalesce(d.reason, 'not_expected') end as reason
-  from outbox.request as r
-  anti join sendable as s on s.event_id = r.event_id
+  from unwanted as r
   left join (select event_id,
                     arg_max(decision, decision_id) filter (where carries) as decision,
                     arg_max(reason, decision_id) filter (where carries) as reason,
                     arg_max(reason, decision_id) filter (where decision = 'correct') as correction
                from conversions.current_decision
+              where event_id in (select event_id from unwanted)
               group by event_id) as d on d.event_id = r.event_id
- where r.Type = 'Conversion'
-   and r.state = 'ready'

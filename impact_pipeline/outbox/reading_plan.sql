@@ -1,5 +1,5 @@
 -- What     what the last passes covered and what reading has cost
--- Reads    audit.listing, audit.attempt, audit.current_action
+-- Reads    audit.listing, attempt, action
 -- Grain    one row: end of the last complete listing of actions; from which locking date on pending actions may have been
 --          approved unseen (null: none); pages of the last complete list of queue records; how many of them there must be;
 --          requests made in the last hour within the shared budget
@@ -11,12 +11,20 @@ listed as (
            arg_max(pages, listing_id) filter (where what = 'APISubmissions' and is_complete) as pages,
            coalesce(sum(api_calls) filter (where started_at > $hour_ago), 0) as calls
       from audit.listing),
+pending as (
+    select rowid as place, action_id
+      from audit.action
+     where State = 'PENDING'
+       and LockingDate <= $now
+       and LockingDate > (select coalesce(locking_until - interval 1 hour, '-infinity') from listed)),
 locked as (
-    select min(a.LockingDate) as locking_date
-      from audit.current_action as a, listed as l
-     where a.State = 'PENDING'
-       and a.LockingDate <= $now
-       and (l.locking_until is null or a.LockingDate > l.locking_until - interval 1 hour)),
+    select min(LockingDate) as locking_date
+      from (-- As audit.current_action, which can not be asked for some actions only without all others.
+            select rowid as place, LockingDate
+              from audit.action
+             where action_id in (select action_id from pending)
+           qualify row_number() over (partition by action_id order by observed_at desc) = 1)
+     where place in (select place from pending)),
 written as (
     select count(*) filter (where submission_id is not null and started_at > $now - interval 90 days) as records,
            count(*) filter (where endpoint <> 'Conversions' and started_at > $hour_ago) as calls
