@@ -1,7 +1,7 @@
 """
 What was read, drawn together: which requests have their end, which were found, which did not arrive and go again.
 
-All conclusions are set-based and lie in three statements: sightings.sql says what is known of each open request,
+All conclusions are set-based and lie in few statements: sightings.sql says what is known of each open request,
 conclusions.sql and correction_conclusions.sql say what follows.
 """
 
@@ -45,6 +45,7 @@ def settle(
     Returns:
         How many moves led where: an outcome, `accepted` (found), `ready` (goes again) or `needs_person`.
     """
+    con.execute(sql_file(__file__, "open_requests.sql"))
     con.execute(
         sql_file(__file__, "sightings.sql"),
         {
