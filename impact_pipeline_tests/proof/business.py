@@ -111,13 +111,13 @@ class Business:
         """One thing, in words."""
         draw = self._random.random()
         if draw < 0.45 or not self.subjects:
-            return self._appear(now)
+            return self.appear(now)
         subject = self._random.choice(self.subjects)
         choices = [
             act for act in (self._amend, self._lose, self._win_back, self._delete, self._mend) if act(subject, False)
         ]
         if not choices:
-            return self._appear(now)
+            return self.appear(now)
         said = self._random.choice(choices)(subject, True)
         subject.note(now)
         return f"{subject.order_id}: {said}"
@@ -129,7 +129,8 @@ class Business:
                 subject.is_held = False
                 subject.note(now)
 
-    def _appear(self, now: datetime) -> str:
+    def appear(self, now: datetime) -> str:
+        """A new record, in words."""
         customer, click_id = self._random.choice(self._customers)
         kind = self._random.choice(list(Kind))
         poison = self._random.choice([Poison.DOOR, Poison.LATER]) if self._random.random() < 0.06 else Poison.NONE

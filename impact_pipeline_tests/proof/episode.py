@@ -16,6 +16,8 @@ from impact_pipeline_tests.proof.warehouses import Warehouses
 from impact_pipeline_tests.proof.world import World
 
 FEWEST_STEPS, MOST_STEPS = 50, 200
+# How many records there are before the first run, and how many more before the weather turns.
+FIRST_RECORDS, MORE_RECORDS = (2, 6), (4, 14)
 # What the end of an episode takes at least.
 STEPS_OF_THE_END = 20
 LONGEST_SKEW_SECONDS = 240
@@ -25,8 +27,8 @@ CALM_HOURS = (1.1, 1.1, 7, 25, 49, 24 * 7 + 1, 1.1, 1.1, 1.1, 1.1, 1.1, 1.1)
 QUIET_CYCLES = 3
 # Every so many-th episode opens and closes the file as in production; every so many-th plans its statements well.
 OPENED_AND_CLOSED, PLANNED_WELL = 100, 10
-JOBS = ("cycle", "submit", "confirm", "reconcile")
-WEIGHTS = (4, 5, 4, 1)
+# As schedules would begin them, mostly.
+ROUND = ("cycle", "submit", "submit", "confirm", "cycle", "submit", "confirm", "reconcile")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,17 +93,19 @@ class Episode:
         self.world, self.random = world, world.random
         self.story: list[str] = []
         self.trouble: Counter[str] = Counter()
-        self.steps = 0
+        self.steps = self._begun = 0
         self.audit = Audit(world)
         self._budget = int(self.random.triangular(FEWEST_STEPS, MOST_STEPS, FEWEST_STEPS)) - STEPS_OF_THE_END
         # Some episodes are calm, some are wild.
         self._wildness = self.random.choice([0.3, 1.0, 1.6])
+        world.weather.tell = self._suffer
 
     def play(self) -> None:
-        for _ in range(self.random.randint(3, 8)):
-            self._tell(self.world.business.happen(self.world.clocks.there.now()))
-        if self.random.random() < 0.5:
+        self._appear(FIRST_RECORDS)
+        if self.random.random() < 0.75:
             self._prove()
+        self._appear(MORE_RECORDS)
+        self.world.weather.wildness = self._wildness
         while self.steps < self._budget:
             self._step()
         self._end_all()
@@ -109,6 +113,10 @@ class Episode:
         self.world.business.mend(self.world.clocks.there.now())
         self._tell("the weather clears")
         self._calm()
+
+    def _appear(self, count: tuple[int, int]) -> None:
+        for _ in range(self.random.randint(*count)):
+            self._tell(self.world.business.appear(self.world.clocks.there.now()))
 
     def _prove(self) -> None:
         """A first round in fair weather: what was proven by it need not go one at a time any more."""
@@ -120,19 +128,15 @@ class Episode:
         random = self.random
         movable = [run for run in self.world.stage.living if not run.frozen and (run.can_move or run.tasks)]
         draw = random.random()
-        if draw < 0.1 * self._wildness:
-            kind, said = self.world.weather.worsen()
-            self.trouble[kind] += 1
-            self._tell(said)
-        elif draw < 0.15 * self._wildness and movable:
+        if draw < 0.08 * self._wildness and movable:
             self._strike(random.choice(movable))
-        elif draw < 0.17 * self._wildness:
+        elif draw < 0.1 * self._wildness:
             self._act_there()
-        elif draw < 0.185 * self._wildness:
+        elif draw < 0.115 * self._wildness:
             self._set_clock()
-        elif draw < 0.3:
+        elif draw < 0.26:
             self._tell(self.world.business.happen(self.world.clocks.there.now()))
-        elif draw < 0.37:
+        elif draw < 0.38:
             self._pass(random.choice([1, 30, 200, 700, 2000, 4000, 20000]))
         elif movable and (draw < 0.95 or len(self.world.stage.living) > 2):
             self._move(random.choice(movable))
@@ -141,9 +145,15 @@ class Episode:
         else:
             self._wake()
 
+    def _suffer(self, kind: str, said: str) -> None:
+        self.trouble[kind] += 1
+        self._tell(said)
+
     def _begin(self) -> None:
-        run = self.world.begin(self.random.choices(JOBS, WEIGHTS)[0])
-        if self.random.random() < 0.5 or self.world.file_is_held:
+        kind = ROUND[self._begun % len(ROUND)]
+        self._begun += 1
+        run = self.world.begin(kind if self.random.random() < 0.8 else self.random.choice(ROUND))
+        if self.random.random() < 0.4 or self.world.file_is_held:
             self._tell(f"{run.name} begins")
         else:
             # Undisturbed by others, though not by the weather: so that more than a few runs go through it.
@@ -167,7 +177,7 @@ class Episode:
             self.world.after_death(run, is_here=is_here)
             self.trouble[f"killed: {run.kind}, {run.at}"] += 1
             self._tell(f"{run.name} dies {run.at}" + ("" if is_here else ", on another machine"))
-        elif draw < 0.8:
+        elif draw < 0.85:
             self.trouble["cancelled"] += 1
             run.cancel()
             self._tell(f"{run.name} is cancelled {run.at}")

@@ -4,15 +4,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 from typing import Any
+from urllib.parse import parse_qs
 
 from impact_pipeline.outbox.impact.transport import Answer
 from impact_pipeline.simulator.impact import Fault, Faults
 
-# As often as they are sent, or a fault would wait for a request that never comes.
-WRITES = (*[("POST", "Conversions")] * 4, ("PUT", "Actions"), ("DELETE", "Actions"))
-LISTS = (("GET", "Actions"), ("GET", "APISubmissions"))
 # A request that arrives later than that could be one that was proven not to arrive.
 LATEST_ARRIVAL_SECONDS = 300
+# How likely something goes wrong with a request, at a wildness of 1.
+WRITE_RISK, READ_RISK = 0.4, 0.15
+OUTAGE_RISK = 0.012
+KINDS_OF_ANSWERS, KINDS_OF_FATES = 6, 3
 
 
 @dataclass(kw_only=True)
@@ -25,74 +27,78 @@ class Outage:
 
 
 class Weather:
-    """The faults that are on: switches of the local impact.com, and outages before it."""
+    """
+    What is wrong with each request as it leaves: nothing, an outage before impact.com, or a switch there for it alone.
+
+    Attributes:
+        wildness: how much of it there is; 0: all is well.
+        tell: is told what struck, by kind and in words.
+    """
 
     def __init__(self, random: Random, switches: Faults, stopwatch: Callable[[], float]) -> None:
         self._random, self._switches, self._stopwatch = random, switches, stopwatch
         self._outages: list[Outage] = []
+        # Of all that can go wrong, each episode sees a few kinds, and these again and again: they meet each other then.
+        self._answers, self._fates = random.sample(_ANSWERS, KINDS_OF_ANSWERS), random.sample(_FATES, KINDS_OF_FATES)
+        self.wildness = 0.0
+        self.tell: Callable[[str, str], None] = lambda kind, said: None
 
-    def trouble(self, method: str, path: str) -> Answer | None:
-        """What comes in the place of an answer while an outage lasts."""
+    def meet(self, method: str, query: str) -> Answer | None:
+        """What comes in the place of an answer; None: the request gets through, though maybe to a fault."""
+        if self.wildness and self._random.random() < OUTAGE_RISK * self.wildness:
+            self._begin_outage()
         now = self._stopwatch()
         for outage in self._outages:
             if now < outage.until and method in outage.methods:
                 return outage.answer
+        if method == "GET":
+            if self._random.random() < READ_RISK * self.wildness:
+                self._spoil_reading(int(parse_qs(query).get("Page", ["1"])[0]))
+        elif self._random.random() < WRITE_RISK * self.wildness:
+            self._spoil_writing()
         return None
 
-    def worsen(self) -> tuple[str, str]:
-        """Switch one fault on; its kind, and what it is in words."""
-        draw = self._random.random()
-        if draw < 0.12:
-            return "outage", self._outage()
-        fault = self._of_an_answer() if draw < 0.62 else self._of_a_fate() if draw < 0.85 else self._of_a_list()
-        self._switches.add(fault)
-        which = f"{fault.method} {fault.endpoint} ×{fault.count} after {fault.skip}"
-        return fault.kind, f"fault {fault.kind} {which} {dict(fault.parameters) or ''}".rstrip()
-
     def clear(self) -> None:
+        self.wildness = 0.0
         self._switches.clear()
         self._outages.clear()
 
-    def _outage(self) -> str:
-        methods, answer = self._random.choice(
-            [
-                (("POST", "PUT", "DELETE", "GET"), Answer(left=False, problem="NotConnectedError from TimeoutError")),
-                (("POST", "PUT", "DELETE", "GET"), Answer(problem="ProtocolError from ConnectionResetError")),
-                (("POST", "PUT", "DELETE"), Answer(status=401, body=b'{"status":401,"title":"Unauthorized"}')),
-                (("POST", "PUT", "DELETE"), Answer(status=403, body=b'{"status":403,"title":"Forbidden"}')),
-                (("POST", "PUT", "DELETE"), Answer(status=302, headers={"location": "https://impact.com/"})),
-                (("GET",), Answer(status=401, body=b'{"status":401,"title":"Unauthorized"}')),
-            ]
-        )
+    def _begin_outage(self) -> None:
+        methods, answer = self._random.choice(_OUTAGES)
         seconds = self._random.choice([30, 300, 3600])
         self._outages.append(Outage(until=self._stopwatch() + seconds, methods=frozenset(methods), answer=answer))
-        return f"outage of {'/'.join(methods)} for {seconds} s: {answer.status or answer.problem}"
+        self.tell("outage", f"outage of {'/'.join(methods)} for {seconds} s: {answer.status or answer.problem}")
 
-    def _of_an_answer(self) -> Fault:
-        kind, parameters = self._random.choice(_ANSWERS)
-        method, endpoint = self._random.choice(WRITES if self._random.random() < 0.8 else LISTS)
-        return self._fault(kind, method, endpoint, parameters)
+    def _spoil_writing(self) -> None:
+        draw, is_recorded = self._random.random(), True
+        if draw < 0.8:
+            is_recorded = self._switch(*self._random.choice(self._answers)).value("recorded")
+        # Trouble comes together: what is lost on the way is often slow to show, too.
+        if draw > 0.6 and is_recorded:
+            self._switch(*self._random.choice(self._fates))
 
-    def _of_a_fate(self) -> Fault:
-        kind, parameters = self._random.choice(_FATES)
-        method, endpoint = self._random.choice(WRITES)
-        return self._fault(kind, method, endpoint, parameters)
+    def _spoil_reading(self, page: int) -> None:
+        if self._random.random() < 0.4:
+            self._switch(*self._random.choice(self._answers))
+        else:
+            kind = "missing_page" if page == 1 else self._random.choice(["duplicate_page", "missing_page"])
+            self._switch(kind, {"page": page})
 
-    def _of_a_list(self) -> Fault:
-        kind = self._random.choice(["duplicate_page", "missing_page"])
-        return self._fault(kind, "GET", "APISubmissions", {"page": self._random.randint(1, 3)})
-
-    def _fault(self, kind: str, method: str, endpoint: str, parameters: dict[str, Any]) -> Fault:
-        return Fault(
-            kind=kind,
-            method=method,
-            endpoint=endpoint,
-            count=self._random.choice([1, 1, 1, 2, 3, 6]),
-            skip=self._random.choice([0, 0, 0, 1, 3]),
-            parameters=parameters,
-        )
+    def _switch(self, kind: str, parameters: dict[str, Any]) -> Fault:
+        fault = Fault(kind=kind, parameters=parameters)
+        self._switches.add(fault)
+        self.tell(kind, f"{kind} {parameters or ''}".rstrip())
+        return fault
 
 
+_OUTAGES = [
+    (("POST", "PUT", "DELETE", "GET"), Answer(left=False, problem="NotConnectedError from TimeoutError")),
+    (("POST", "PUT", "DELETE", "GET"), Answer(problem="ProtocolError from ConnectionResetError")),
+    (("POST", "PUT", "DELETE"), Answer(status=401, body=b'{"status":401,"title":"Unauthorized"}')),
+    (("POST", "PUT", "DELETE"), Answer(status=403, body=b'{"status":403,"title":"Forbidden"}')),
+    (("POST", "PUT", "DELETE"), Answer(status=302, headers={"location": "https://impact.com/"})),
+    (("GET",), Answer(status=401, body=b'{"status":401,"title":"Unauthorized"}')),
+]
 _EPOCH = 1795200000
 _ANSWERS: list[tuple[str, dict[str, Any]]] = [
     # Lost on the way there, on the way back, half-way, and late.
@@ -139,8 +145,9 @@ _FATES: list[tuple[str, dict[str, Any]]] = [
     ("never_completes", {"credited": True}),
     ("delayed", {"seconds": 3600}),
     ("delayed", {"seconds": 2 * 86400}),
-    ("submission_vanishes", {"after_seconds": 0}),
+    # Not before it was processed: of a lost report that leaves neither a record nor an action nobody could ever know.
     ("submission_vanishes", {"after_seconds": 3600}),
+    ("submission_vanishes", {"after_seconds": 2 * 86400}),
     ("action_vanishes", {"after_seconds": 0}),
     ("action_vanishes", {"after_seconds": 7200}),
 ]

@@ -112,8 +112,7 @@ class TwinTransport:
     Requests to the local impact.com without a network, and its answers as HttpTransport would give them.
 
     Args:
-        trouble: what the network or a door before impact.com does to a request instead of delivering it.
-        delivered: is told each request that reached impact.com, and each answer as it left there.
+        meet: what comes in the place of an answer, by method and query; None lets the request through.
         latency: seconds that a request takes.
     """
 
@@ -123,19 +122,19 @@ class TwinTransport:
         stage: Stage,
         clocks: Clocks,
         *,
-        trouble: Callable[[str, str], Answer | None],
+        meet: Callable[[str, str], Answer | None],
         latency: Callable[[], float],
     ) -> None:
         self._api, self._stage, self._clocks = api, stage, clocks
-        self._trouble, self._latency = trouble, latency
+        self._meet, self._latency = meet, latency
 
     def send(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes | None, read_seconds: float
     ) -> Answer:
         self._stage.pause("before the request")
-        answer = self._trouble(method, path)
+        resource, _, query = path.partition("?")
+        answer = self._meet(method, query)
         if answer is None:
-            resource, _, query = path.partition("?")
             request = Request(
                 method=method,
                 path=resource,

@@ -74,7 +74,10 @@ def judge(business: Business, program: Program, acts: Sequence[tuple[str, str]],
     reversed_there = {action_id for act, action_id in acts if act == "reverse"}
     for subject in business.subjects:
         truth = truths[subject.number]
-        judgement.wrong += _repeated(subject, truth)
+        repeated, forgotten = _repeated(subject, truth)
+        judgement.wrong += repeated
+        if forgotten:
+            judgement.excused["rejected, forgotten there, reported again"] += forgotten
         judgement.wrong += _altered(subject, truth)
         judgement.wrong += _too_early(subject, truth, business, truths)
         wrong = _difference(subject, truth)
@@ -122,14 +125,24 @@ def _is_of(subject: Subject, order_id: str) -> bool:
     return order_id == subject.order_id or (not stem and entry.isdigit())
 
 
-def _repeated(subject: Subject, truth: Truth) -> list[str]:
-    """V-2: no key is reported twice, whether or not impact.com would notice; never two live actions."""
-    wrong = [
-        f"{order_id} was reported {len(found)} times" for order_id, found in truth.conversions.items() if len(found) > 1
-    ]
+def _repeated(subject: Subject, truth: Truth) -> tuple[list[str], int]:
+    """
+    V-2: no key is reported twice, whether or not impact.com would notice; never two live actions.
+
+    Returns:
+        What is wrong, and how many keys were reported again although impact.com keeps nothing of the reports before:
+        it rejected them, and has forgotten their records.
+    """
+    wrong, forgotten = [], 0
+    for order_id, found in truth.conversions.items():
+        earlier = sorted(found, key=lambda one: one.submitted_at)[:-1]
+        if earlier and all(not one.is_visible and not one.action_id for one in earlier):
+            forgotten += 1
+        elif earlier:
+            wrong.append(f"{order_id} was reported {len(found)} times")
     if len(truth.live) > 1:
         wrong.append(f"{subject.order_id} has {len(truth.live)} live actions")
-    return wrong
+    return wrong, forgotten
 
 
 def _altered(subject: Subject, truth: Truth) -> list[str]:

@@ -67,7 +67,7 @@ class Scene:
     def __init__(self, random: Random, declaration: Declaration, warehouse: Warehouse) -> None:
         self.random, self.warehouse = random, warehouse
         self.clocks = Clocks(START)
-        self.business = Business(random, customers=random.randint(2, 5))
+        self.business = Business(random, customers=random.randint(3, 9))
         self.program = Program(self.clocks.there, declaration)
         self.settings = _settings(random)
         self.reconciled = ReconciliationSettings(
@@ -108,7 +108,7 @@ class World(Scene):
         self.api = ImpactApi(self.program)
         self.weather = Weather(random, self.api.faults, self.clocks.monotonic)
         transport = TwinTransport(
-            self.api, self.stage, self.clocks, trouble=self.weather.trouble, latency=lambda: random.uniform(0.05, 1.5)
+            self.api, self.stage, self.clocks, meet=self.weather.meet, latency=lambda: random.uniform(0.05, 1.5)
         )
         credential = Credential(account_sid=SID, auth_token=TOKEN)
         self._jobs = Jobs(
