@@ -1,7 +1,7 @@
 -- What     compares what impact.com should show with what it was told, and says which correction that takes
 -- Reads    conversions.wanted, conversion, item; outbox.request; audit.action
 -- Writes   correction (temporary)
--- Grain    one row per event in conversions.wanted that was reported
+-- Grain    one row per reported event that is in conversions.wanted, or was when its waiting correction was queued
 -- Columns  Type, body: the correction to be told, body null while its action is not visible; both null where none is
 --          left_out: why a difference is not told: locked, limit, refused_before, amount_not_positive
 --          open_id, open_Type, open_body, open_is_frozen: its correction that waits to be sent
@@ -12,8 +12,10 @@ with
 reported as (
     select r.*
       from outbox.request as r
-      join conversions.wanted as w using (event_id)
      where r.Type = 'Conversion'
+       and r.event_id in (select event_id from conversions.wanted
+                           union
+                          select event_id from outbox.request where Type <> 'Conversion' and state = 'ready')
    qualify row_number() over (partition by r.event_id order by r.request_id desc) = 1),
 sku as (
     select event_id, i.ItemSku, i.ItemQuantity, i.ItemSubTotal, true as is_wanted
@@ -97,7 +99,7 @@ formed as (
                 else wanted_form <> base_form or w.CustomerStatus is not null end as differs,
            o.request_id as open_id, o.Type as open_Type, o.payload as open_body, o.is_frozen as open_is_frozen
       from reported as r
-      join conversions.wanted as w using (event_id)
+      left join conversions.wanted as w using (event_id)
       join conversions.conversion as c using (event_id)
       left join item_form as wf on wf.event_id = r.event_id and wf.is_wanted
       left join item_form as bf on bf.event_id = r.event_id and not bf.is_wanted

@@ -133,7 +133,11 @@ def queue_corrections(
     Returns:
         How many corrections were queued, withdrawn and left out.
     """
-    if not _number(con, "select count(*) from (select 1 from conversions.wanted limit 1)"):
+    if not _number(
+        con,
+        "select count(*) from (from (select event_id from conversions.wanted union all select event_id "
+        "from outbox.request where Type <> 'Conversion' and state = 'ready') limit 1)",
+    ):
         return 0, 0, 0
     list_moves(con)
     con.execute(

@@ -136,6 +136,20 @@ def test_a_reversal_that_is_taken_back_before_it_left_sends_nothing(outbox: Outb
     assert impact.app.api.requests["DELETE Actions"] == 0
 
 
+def test_a_correction_of_what_is_no_longer_corrected_at_all_is_withdrawn(outbox: Outbox, impact: There) -> None:
+    """Deleted while its conversion was leaving, then brought back: it is decided on as if it were new."""
+    event_id = a_reported_sale(outbox)
+    wants(outbox, event_id, state="reversed")
+    with outbox.warehouse.transaction() as con:
+        con.execute("delete from conversions.wanted")
+    outbox.enqueue()
+
+    sent_after_the_hour(outbox)
+
+    assert corrections(outbox) == [("Reversal", "withdrawn")]
+    assert impact.app.api.requests["DELETE Actions"] == 0
+
+
 def test_a_correction_waits_until_its_action_is_visible(outbox: Outbox, impact: There) -> None:
     """Case G11."""
     outbox.proven()
