@@ -192,7 +192,7 @@ def declared(random: Random) -> Declaration:
             reset=random.choice(["seconds", "epoch"]),
             retry_after=random.random() < 0.5,
         ),
-        page_size=random.choice([3, 7, 1000]),
+        page_size=random.choice([2, 3, 1000]),
         actions_page_size_minimum=1,
-        actions_page_size=random.choice([4, 20000]),
+        actions_page_size=random.choice([3, 20000]),
     )
