@@ -1,5 +1,6 @@
 """The command line: each bad input gives one clear error with remedy and exit code, and leaves nothing behind."""
 
+import importlib
 import io
 import json
 import os
@@ -17,7 +18,7 @@ from click.testing import CliRunner, Result
 
 from impact_pipeline.cli import COMMANDS, cli
 from impact_pipeline.cli.dev import prepared_home
-from impact_pipeline.cli.failures import failure_of
+from impact_pipeline.cli.failures import FORESEEN, failure_of
 from impact_pipeline.cli.show import console
 from impact_pipeline.config import environment as env
 from impact_pipeline.config.load import RECOMMENDED
@@ -294,6 +295,32 @@ def test_what_nobody_foresaw_is_told_without_its_text():
     assert told.exit_code == 1
     assert "Ada Lovelace" not in told.message
     assert "RuntimeError" in told.message
+
+
+@pytest.mark.parametrize(("module", "name", "code"), FORESEEN, ids=[name for _, name, _ in FORESEEN])
+def test_each_foreseen_error_is_named_where_it_is_defined(module, name, code):
+    """They are named and not imported, so nothing else would notice a class that has moved."""
+    kind = getattr(importlib.import_module(module), name)
+
+    assert (kind.__module__, issubclass(kind, Exception)) == (module, True)
+
+
+def test_reading_commands_do_not_import_what_only_runs_need():
+    """Half a second of every command went into classes that it could never raise."""
+    needless = (
+        "impact_pipeline.capture.cycle",
+        "impact_pipeline.outbox.impact.sftp",
+        "impact_pipeline.config.load",
+        "dagster",
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", "import impact_pipeline.cli.explain, sys; print(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert not set(needless) & set(told.stdout.split())
 
 
 def test_dev_makes_a_home_for_dagster_once(tmp_path):

@@ -6,11 +6,12 @@ select object, "Id"
   from changes.change
  where "Id" = $name or (length($name) = 15 and left("Id", 15) = $name)
  union
-select object, "Id"
-  from conversions.decision
- where "OrderId" = $name or event_id = $name
+-- Column by column: a condition with "or" would unpack all texts of the table.
+select object, "Id" from conversions.decision where "OrderId" = $name
  union
-select object, "Id"
-  from outbox.request
- where "OrderId" = $name or event_id = $name
+select object, "Id" from conversions.decision where event_id = $name
+ union
+select object, "Id" from outbox.request where "OrderId" = $name
+ union
+select object, "Id" from outbox.request where event_id = $name
  order by all

@@ -43,6 +43,8 @@ _SHOWN = {
         ("locking_date", "action_count", "impact_amount", "impact_payout", "impact_currency", "open_count"),
     ),
 }
+# Beyond so many open differences a terminal's table is neither read nor drawn in reasonable time.
+_MOST_ROWS = 200
 
 
 @click.command("reconcile")
@@ -98,7 +100,10 @@ def print_reconciliation(out: Console, answers: dict[str, report.Answer]) -> Non
         answer = answers.get("totals" if name == "money" else name)
         if answer is not None:
             rows = answer.records()
-            out.print(table(title, columns, ([row[column] for column in columns] for row in rows), empty="none"))
+            shown = rows[:_MOST_ROWS] if name == "open_differences" else rows
+            out.print(table(title, columns, ([row[column] for column in columns] for row in shown), empty="none"))
+            if len(shown) < len(rows):
+                out.print(f"These are the {len(shown):,} most urgent of {len(rows):,}; --json lists all of them.")
     remedies = {row["class"]: row["remedy"] for row in answers["open_differences"].records()}
     for kind, remedy in sorted(remedies.items()):
         out.print(f"[bold]{kind}[/]: {escape(remedy)}")

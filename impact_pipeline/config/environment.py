@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from impact_pipeline.config.load import RECOMMENDED
+# The shipped configurations. Named here and not in load.py, because commands that only read need no more of them.
+PACKS = Path(__file__).parent / "packs"
+RECOMMENDED = PACKS / "recommended"
 
 
 @dataclass(frozen=True, kw_only=True)

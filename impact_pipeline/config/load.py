@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 from impact_pipeline.config.compiled import Config, EventConfig, ItemsConfig, ObjectConfig, RuleConfig
+from impact_pipeline.config.environment import PACKS, RECOMMENDED
 from impact_pipeline.config.errors import ConfigError, Problem
 from impact_pipeline.config.files import read_model
 from impact_pipeline.config.models import ObjectFile, Pipeline
@@ -21,9 +22,6 @@ __all__ = [
     "RuleConfig",
     "load_config",
 ]
-
-PACKS = Path(__file__).parent / "packs"
-RECOMMENDED = PACKS / "recommended"
 
 
 def load_config(folder: Path) -> Config:
