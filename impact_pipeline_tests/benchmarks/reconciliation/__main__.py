@@ -27,9 +27,15 @@ def measure(path: Path, conversions: int, new: int, progress: Callable[[str], No
     world, steps = World(path=path), list[dict[str, Any]]()
 
     def take(step: str, work: Callable[[], dict[str, int]]) -> None:
-        started = time.monotonic()
+        started, worked = time.monotonic(), time.process_time()
         counts = work()
-        found = {"step": step, "conversions": world.made, "seconds": round(time.monotonic() - started, 3), **counts}
+        found = {
+            "step": step,
+            "conversions": world.made,
+            "seconds": round(time.monotonic() - started, 3),
+            "processor_seconds": round(time.process_time() - worked, 3),
+            **counts,
+        }
         steps.append(found)
         progress(" ".join(f"{name} {value}" for name, value in found.items()))
 
@@ -44,7 +50,7 @@ def measure(path: Path, conversions: int, new: int, progress: Callable[[str], No
     world.add(new)
     _compared(world)
     take("publish again", lambda: _published(world))
-    return summary(steps) | {"warehouse_mib": path.stat().st_size / 2**20}
+    return summary(steps) | {"warehouse_mib": path.stat().st_size / 2**20, "load_average": os.getloadavg()[0]}
 
 
 def summary(steps: list[dict[str, Any]]) -> dict[str, Any]:
@@ -61,10 +67,11 @@ def summary(steps: list[dict[str, Any]]) -> dict[str, Any]:
 
 def shown(found: dict[str, Any]) -> Iterator[str]:
     """The summary as lines of text."""
-    yield f"warehouse {found['warehouse_mib']:,.0f} MiB at the end"
+    yield f"warehouse {found['warehouse_mib']:,.0f} MiB at the end, load average {found['load_average']:.1f}"
     for step in found["steps"]:
-        counts = " ".join(f"{name} {value:,}" for name, value in step.items() if name not in ("step", "seconds"))
-        yield f"{step['step']:<14} {step['seconds']:>8.2f} s  {counts}"
+        known = ("step", "seconds", "processor_seconds")
+        counts = " ".join(f"{name} {value:,}" for name, value in step.items() if name not in known)
+        yield f"{step['step']:<14} {step['seconds']:>8.2f} s {step['processor_seconds']:>8.2f} processor s  {counts}"
     for aim in found["aims"]:
         yield f"{'met ' if aim['is_met'] else 'MISS'}  {aim['what']}: {aim['is']:.2f}, aim {aim['aim']}"
 
