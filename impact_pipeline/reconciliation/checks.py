@@ -7,6 +7,7 @@ import dagster as dg
 from impact_pipeline.reconciliation import report
 from impact_pipeline.reconciliation.assets import LOCK_CALENDAR, OPEN_DIFFERENCE, STATUS, TOTALS, answer_table
 from impact_pipeline.warehouse.resource import ClockResource, WarehouseResource
+from impact_pipeline.warehouse.sql import sql_file
 
 # A correction takes an hour of gathering and a day at impact.com; a person needs longer.
 _SOON, _URGENT = timedelta(days=7), timedelta(days=2)
@@ -43,10 +44,7 @@ def totals_balance(warehouse: WarehouseResource) -> dg.AssetCheckResult:
 )
 def nothing_is_lost(warehouse: WarehouseResource) -> dg.AssetCheckResult:
     with warehouse.warehouse().reading() as con:
-        rows = con.execute(
-            "select event_id, object, Id, EventTypeCode from reconciliation.conversion_status "
-            "where class = 'not_in_outbox' or bucket = 'missing' order by since, key"
-        ).fetchall()
+        rows = con.execute(sql_file(__file__, "lost.sql")).fetchall()
     return dg.AssetCheckResult(
         passed=not rows,
         severity=dg.AssetCheckSeverity.ERROR,
