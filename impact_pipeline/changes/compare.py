@@ -91,7 +91,8 @@ def difference_sql(name: str, columns: list[str]) -> str:
     differs = {f: _differs(f) for f in compared}
     structs = _list(
         [
-            f"{{'field': '{f}', 'before': p.{_q(f)}::varchar, 'after': n.{_q(f)}::varchar, 'differs': {differs[f]}}}"
+            f"case when {differs[f]} "
+            f"then {{'field': '{f}', 'before': p.{_q(f)}::varchar, 'after': n.{_q(f)}::varchar}} end"
             for f in compared
         ]
     )
@@ -101,9 +102,10 @@ def difference_sql(name: str, columns: list[str]) -> str:
     stamp = "SystemModstamp" if "SystemModstamp" in columns else "LastModifiedDate"
     return sql_file(__file__, "differences.sql").format(
         version_table=f"raw.{_q(name + '_version')}",
+        past_table=f"raw.{_q(name + '_past')}",
         common=_common(compared),
         any_differs=" or ".join(differs.values()) or "false",
-        structs=structs or "{'field': '', 'before': '', 'after': '', 'differs': false}",
+        structs=structs or "null::struct(field varchar, before varchar, after varchar)",
         merged=merged,
         converted=converted,
         modified=modified,

@@ -1,5 +1,5 @@
 -- What     compares the new versions of one object with the versions before them
--- Reads    {version_table}, raw._field_set, raw._forgotten, audit.extraction, changes.cursor
+-- Reads    {version_table}, {past_table}, raw._field_set, raw._forgotten, audit.extraction, changes.cursor
 -- Writes   changes.change
 -- Grain    one row per version that differs in a captured field, was deleted or undeleted, or has no version before it
 -- Binds    $object varchar, $cycle_id varchar, $now timestamptz
@@ -35,9 +35,10 @@ compared as (
                 else 'same' end as kind,
            case when p."_version_id" is not null and ({any_differs}) then list_filter([
            {structs}],
-           lambda d: d.differs) else [] end as differences
+           lambda d: d is not null) else [] end as differences
       from fresh as n
-      left join {version_table} as p on p."_version_id" = n."_previous_version_id"
+      -- What a version was preceded by has been superseded.
+      left join {past_table} as p on p."_version_id" = n."_previous_version_id"
       left join common as c on c.new_set = n."_fields" and c.previous_set = p."_fields")
 select $object,
        c.id,

@@ -21,6 +21,7 @@ from impact_pipeline.warehouse.sql import quote_identifier, quote_literal, sql_f
 
 # An edit within the first minute is part of creating a record: the stamps of one save and its automation differ a bit.
 EDIT_MARGIN_SECONDS = 60
+_WEIGHED = "(select change_id, event, role, is_carried, trigger_answer, trigger_reason from triggered where is_weighed)"
 Renamed = Mapping[str, Sequence[frozenset[str]]]
 # What the names of the columns of table moment start with.
 NOW, BEFORE, CAUGHT_UP = "now.", "before.", "caught_up."
@@ -35,13 +36,13 @@ class FactSql:
 
     Args:
         moment: makes temporary table moment.
-        fact: makes temporary table fact from it, once table renamed is there.
-        plain: appends the decisions of the other pairs, which nothing else follows from.
+        triggered: makes temporary table triggered from it, once table renamed is there.
+        fact: makes temporary table fact from both, for the pairs that something may follow from.
     """
 
     moment: str
+    triggered: str
     fact: str
-    plain: str
 
 
 def fact_sql(
@@ -64,20 +65,23 @@ def fact_sql(
     histories = list(dict.fromkeys(h for event in about.events.values() for h in event.histories))
     require_captured(captured, histories)
     compiler = _Compiler(config, about, captured, first_load_until, renamed or {})
-    facts = "\nunion all by name\n".join(compiler.facts(event) for event in about.events.values())
-    answered = sql_file(__file__, "triggers.sql").format(facts=facts)
+    facts = compiler.facts("pair")
     table = f"raw.{_q(about.name)}"
     return FactSql(
         moment=sql_file(__file__, "moments.sql").format(
             columns=",\n           ".join(compiler.moment_columns(histories)) or "null",
             version_table=f"raw.{_q(about.name + '_version')}",
+            past_table=f"raw.{_q(about.name + '_past')}",
             histories=", ".join([quote_literal(source.object) for source in histories]) or "null",
             history_joins=history_joins(histories) + "\n      " + history_joins(histories, earlier=True),
             caught_up="".join(f",\n       {_caught_up(number, h)}" for number, h in enumerate(histories)),
             passed="\n  ".join(_passed(number, h) for number, h in enumerate(histories)),
         ),
+        triggered=sql_file(__file__, "triggered.sql").format(
+            answered=sql_file(__file__, "triggers.sql").format(facts=facts)
+        ),
         fact=sql_file(__file__, "facts.sql").format(
-            answered=answered,
+            facts=compiler.facts(_WEIGHED),
             organization_id=quote_literal(organization_id),
             table=table,
             merged_into='n."MasterRecordId"' if captured.has(about.name, "MasterRecordId") else "null::varchar",
@@ -89,7 +93,6 @@ def fact_sql(
                 else "select null::varchar as survivor, []::varchar[] as losers where false"
             ),
         ),
-        plain=sql_file(__file__, "plain.sql").format(answered=answered),
     )
 
 
@@ -126,7 +129,11 @@ class _Compiler:
             columns.append(f"{old} as {_q(BEFORE + field)}")
         return columns
 
-    def facts(self, event: EventConfig) -> str:
+    def facts(self, pairs: str) -> str:
+        """The query of what the data say of each of the pairs, a table or a query with a name of its own."""
+        return "\nunion all by name\n".join(self._facts(event, pairs) for event in self.about.events.values())
+
+    def _facts(self, event: EventConfig, pairs: str) -> str:
         name, declared = self.about.name, event.declared
         now = Joins(captured=self.captured, object_name=name, root="m", prefix="a", root_prefix=NOW)
         then = Joins(captured=self.captured, object_name=name, root="m", prefix="z", root_prefix=BEFORE)
@@ -206,6 +213,7 @@ class _Compiler:
         return sql_file(__file__, "facts_of_event.sql").format(
             object=quote_literal(name),
             event=quote_literal(event.name),
+            pairs=pairs,
             values=_lines([f"{sql} as {column}" for column, sql in values.items()]),
             joins="\n  ".join([*now.sql, *then.sql]),
         )

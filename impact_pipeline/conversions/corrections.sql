@@ -48,6 +48,7 @@ told as (
       from outbox.request
      where Type <> 'Conversion'
        and state not in ('ready', 'withdrawn')
+       and event_id in (select event_id from carried)
      group by event_id),
 locked as (
     select q.event_id
@@ -73,6 +74,7 @@ reported as (
                         list({'ItemSku': ItemSku, 'ItemQuantity': ItemQuantity, 'ItemSubTotal': ItemSubTotal}
                              order by ItemSku) as items
                    from conversions.item
+                  where event_id in (select event_id from carried)
                   group by event_id) as i using (event_id)),
 newest as (
     select c.change_id, c.event,
@@ -84,6 +86,7 @@ newest as (
                         list({'ItemSku': ItemSku, 'ItemQuantity': ItemQuantity, 'ItemSubTotal': ItemSubTotal}
                              order by ItemSku) as items
                    from mapped_item
+                  where change_id in (select carrier_id from carried)
                   group by all) as i on i.change_id = c.carrier_id and i.event = c.event),
 weighed as (
     select q.*, c.event_id, c.decision as carrier_decision, c.CurrencyCode as reported_currency,

@@ -1,10 +1,10 @@
 """
 changes.* → conversions.*: what becomes of each change for each event, set-based, one object after the other.
 
-    fresh_change, waiting_pair → fresh, open_pair, carried, pair → moment → fact → need → line, mapped → standing
-         → answer, correction → decision, conversion, item, wanted
+    waiting_pair → sliced → fresh_change, carrying → open_pair, carried, pair, pair_change → moment → triggered → fact
+         → need → line, mapped → standing → answer, correction → decision, conversion, item, wanted
 
-From fresh and open_pair on, a slice of the records at a time. When all objects have been answered, the guards look at
+From open_pair on, a slice of the records at a time. When all objects have been answered, the guards look at
 the call as a whole.
 
 Facts and mapping are compiled per object; the answers are the same few statements for all. Held pairs, and pairs to be
@@ -28,15 +28,34 @@ from impact_pipeline.conversions import guards
 from impact_pipeline.conversions.facts import find_facts
 from impact_pipeline.conversions.identities import mark_changed_identities
 from impact_pipeline.conversions.lines import item_parameters, item_sql, make_lines
-from impact_pipeline.conversions.mapping import mapped_sql, order_parameters
+from impact_pipeline.conversions.mapping import map_pairs, order_parameters
+from impact_pipeline.conversions.moments import HISTORY_ROWS
 from impact_pipeline.conversions.refunds import refund_change_sql
 from impact_pipeline.conversions.relations import Captured, captured
 from impact_pipeline.conversions.renames import list_renames
 from impact_pipeline.conversions.words import OVERRULED
 from impact_pipeline.warehouse.sql import add_columns, quote_identifier, quote_literal, sql_file
 
-# A slice of so many stays within the warehouse's memory limit.
-SLICE_SIZE = 400_000
+# A slice of so many leaves room in the warehouse's memory limit for what DuckDB keeps of those before it.
+SLICE_SIZE = 200_000
+# Temporary tables that nobody reads any more once a slice, or all slices of an object, have been answered.
+_OF_SLICE = [
+    *(
+        "open_pair",
+        "carried",
+        "pair",
+        "pair_change",
+        "renamed",
+        "moment",
+        "triggered",
+        "fact",
+        "need",
+        "refund",
+        "line",
+    ),
+    *("newest", "converted_lead", "mapped", "mapped_item", "standing", "answer", "correction", "to_send", "covering"),
+]
+_OF_OBJECT = ["waiting_pair", "sliced", "fresh_change", "carrying"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,8 +149,14 @@ class _Step:
         for sql in refund_change_sql(self.about):
             self.con.execute(sql, {"object": self.about.name, "now": self.now})
         self._execute("open.sql", object=self.about.name, events=list(self.about.events))
-        self._execute("fresh.sql", object=self.about.name)
-        self._execute("slices.sql", formats={"merged": self._merged_records()}, slice_size=self.slice_size)
+        self._execute(
+            "slices.sql",
+            formats={"merged": self._merged_records()},
+            object=self.about.name,
+            slice_size=self.slice_size,
+        )
+        self._execute("fresh_changes.sql", object=self.about.name)
+        self._execute("carried.sql", object=self.about.name)
         decided: dict[str, Any] = {
             "config_hash": self.config.hash,
             "cycle_id": cycle_id,
@@ -140,6 +165,8 @@ class _Step:
         }
         for (number,) in self.con.execute("select distinct slice from sliced order by slice").fetchall():
             self._answer(number, decided, campaign_id=campaign_id, organization_id=organization_id)
+            self._let_go(_OF_SLICE)
+        self._let_go(_OF_OBJECT)
         self._execute("move_cursor.sql", object=self.about.name)
 
     def _answer(self, number: int, decided: dict[str, Any], *, campaign_id: str, organization_id: str) -> None:
@@ -147,10 +174,10 @@ class _Step:
         events = list(self.about.events)
         correctable = [name for name, event in self.about.events.items() if event.rules or event.declared.refund_of]
         self._execute("slice_open.sql", slice=number)
-        self._execute("slice_fresh.sql", slice=number)
-        self._execute("carried.sql", formats=self._merged(), object=self.about.name)
-        self._execute("pairs.sql", events=events, correctable=correctable)
-        plain = find_facts(
+        self._execute("slice_carried.sql", slice=number)
+        self._execute("pairs.sql", slice=number, events=events, correctable=correctable)
+        self._execute("pair_changes.sql", slice=number)
+        find_facts(
             self.con,
             self.config,
             self.about,
@@ -158,10 +185,10 @@ class _Step:
             organization_id=organization_id,
             first_load_until=self._first_load_until(),
         )
-        self.con.execute(plain, decided)
+        self._execute("plain.sql", object=self.about.name, **decided)
         self._execute("need.sql")
         make_lines(self.con, self.config, self.about, self.captured)
-        self.con.execute(mapped_sql(self.config, self.about, self.captured, campaign_id=campaign_id, now=self.now))
+        map_pairs(self.con, self.config, self.about, self.captured, campaign_id=campaign_id, now=self.now)
         self.con.execute(item_sql(self.about))
         self._execute("standing.sql")
         self._execute("answers.sql", now=self.now, overruled=list(OVERRULED))
@@ -174,6 +201,16 @@ class _Step:
         self._execute("apply_corrections.sql")
         self._execute("record.sql", **decided)
         self._write()
+
+    def _let_go(self, tables: list[str]) -> None:
+        """
+        Give back the memory of temporary tables.
+
+        What a transaction drops or replaces, DuckDB keeps until its end; only columns that are dropped go at once.
+        """
+        sql = sql_file(__file__, "held_columns.sql")
+        for table, column in self.con.execute(sql, {"tables": tables, "prefix": HISTORY_ROWS}).fetchall():
+            self.con.execute(f"alter table temp.{_q(table)} drop column {_q(column)}")
 
     def _write(self) -> None:
         self._write_conversions()
@@ -198,18 +235,6 @@ class _Step:
             return "select null where false"
         table = f"raw.{_q(self.about.name)}"
         return f'select unnest(["Id", "MasterRecordId"]) from {table} where "MasterRecordId" is not null'
-
-    def _merged(self) -> dict[str, str]:
-        """The table of the object, and the records that were merged into those that changed, or that they became."""
-        table = f"raw.{_q(self.about.name)}"
-        has_losers = self.captured.has(self.about.name, "MasterRecordId")
-        losers = (
-            f'select "Id" from {table} where "MasterRecordId" in (from touched) '
-            f'union all select "MasterRecordId" from {table} where "Id" in (from touched)'
-            if has_losers
-            else "select null where false"
-        )
-        return {"table": table, "losers": losers}
 
     def _write_conversions(self) -> None:
         parameters, items = order_parameters(self.about), item_parameters(self.about)

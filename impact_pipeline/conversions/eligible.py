@@ -11,7 +11,7 @@ import duckdb
 from impact_pipeline.config.load import Config, ObjectConfig
 from impact_pipeline.conversions.facts import find_facts
 from impact_pipeline.conversions.lines import make_lines
-from impact_pipeline.conversions.mapping import mapped_sql
+from impact_pipeline.conversions.mapping import map_pairs
 from impact_pipeline.conversions.relations import Captured, captured
 from impact_pipeline.conversions.renames import list_renames
 from impact_pipeline.warehouse.sql import quote_identifier, sql_file
@@ -49,10 +49,11 @@ def _map(
     """Fill table mapped with the eligible records of one object."""
     pairs = sql_file(__file__, "eligible_pairs.sql").format(table=f"raw.{quote_identifier(about.name)}")
     con.execute(pairs, {"object": about.name, "events": events})
+    con.execute(sql_file(__file__, "eligible_changes.sql"))
     find_facts(con, config, about, described, organization_id=organization_id, first_load_until=now)
     con.execute(sql_file(__file__, "eligible_need.sql"))
     make_lines(con, config, about, described)
-    con.execute(mapped_sql(config, about, described, campaign_id=campaign_id, now=now))
+    map_pairs(con, config, about, described, campaign_id=campaign_id, now=now)
 
 
 def _rows(con: duckdb.DuckDBPyConnection, name: str) -> list[dict[str, Any]]:

@@ -9,7 +9,6 @@ from impact_pipeline.conversions.conditions import fact_sql
 from impact_pipeline.conversions.moments import passage_sql
 from impact_pipeline.conversions.relations import Captured
 from impact_pipeline.conversions.renames import mark_renamed, names_of_one_value
-from impact_pipeline.warehouse.sql import sql_file
 
 
 def find_facts(
@@ -20,15 +19,13 @@ def find_facts(
     *,
     organization_id: str,
     first_load_until: datetime,
-) -> str:
+) -> None:
     """
-    Fill temporary table fact from table pair, for the events of one object; after list_renames.
+    Fill temporary tables triggered and fact from tables pair and pair_change, for the events of one object; after
+    list_renames.
 
     Args:
         first_load_until: go-live where none is configured.
-
-    Returns:
-        The statement that appends the decisions of the pairs that are left out of fact: nothing else follows from them.
 
     Raises:
         UnknownPath: the configuration names a field that was not captured.
@@ -41,10 +38,9 @@ def find_facts(
         first_load_until=first_load_until,
         renamed=names_of_one_value(con, about.name),
     )
-    con.execute(sql_file(__file__, "pair_changes.sql"))
     for statement in passage_sql([history for event in about.events.values() for history in event.histories]):
         con.execute(statement)
     mark_renamed(con, about.name)
     con.execute(sql.moment)
+    con.execute(sql.triggered)
     con.execute(sql.fact)
-    return sql.plain

@@ -1,5 +1,5 @@
 -- What     keeps of each pair that something may follow from what the data and its trigger tell
--- Reads    pair, moment, renamed, {table}
+-- Reads    triggered, moment, {table}
 -- Writes   fact (temporary)
 -- Grain    one row per pair; those that are skipped and never carried anything are left out
 create or replace temp table fact as
@@ -15,7 +15,6 @@ select f.* exclude (fields, cycles_since, is_carried, once, other_once),
                              md5({organization_id} || '|' || f.object || '|' || f.Id || '|' || f.event || other))
            as alias_keys,
        md5({organization_id} || '|' || f.object || '|' || merged_into || '|' || f.event || f.once) as survivor_key
-  from ({answered}) as f
+  from ({facts}) as f
   left join {table} as n on n."Id" = f.Id
   left join ({losers}) as l on l.survivor = f.Id
- where f.is_weighed

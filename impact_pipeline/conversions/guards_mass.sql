@@ -12,6 +12,8 @@ moved as (
       from changes.change as c
       left join answered_before as b using (object)
      where c.change_id > coalesce(b.change_id, 0)
+       -- Told apart from the other bound, as only this one keeps what was answered long ago from being read.
+       and c.change_id > (select min(coalesce(a.change_id, 0)) from watched left join answered_before as a using (object))
        -- The first stage of a record is no change of it.
        and not (c.kind = 'history' and c.previous_history_id is null and c.before[c.fields[1]] is null)),
 counted as (

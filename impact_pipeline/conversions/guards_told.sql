@@ -24,7 +24,9 @@ select f.change_id, f.event, f.event_id, f.object, f.decision,
        coalesce(f.CurrencyCode, v.CurrencyCode) as CurrencyCode,
        case when c.kind = 'items' then ['items'] else c.fields end as fields
   from fresh as f
-  join changes.change as c using (change_id)
+  join (select change_id, kind, fields
+          from changes.change
+         where change_id in (select change_id from fresh)) as c using (change_id)
   left join conversions.conversion as v on v.event_id = f.event_id
  where f.decision = 'send'
     or f.event_id in (select event_id from reported)

@@ -1,5 +1,6 @@
-"""Which records belong together by conversion or merge, as SQL over raw.*; both read wanted_id of mapped.sql."""
+"""Which records belong together by conversion or merge, as SQL; wanted_id is the records that are asked about."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from impact_pipeline.config.compiled import ROLES
@@ -7,7 +8,25 @@ from impact_pipeline.config.expressions import STARTS
 from impact_pipeline.config.load import ObjectConfig
 from impact_pipeline.config.templates import paths
 from impact_pipeline.conversions.relations import Captured
-from impact_pipeline.warehouse.sql import quote_identifier, quote_literal
+from impact_pipeline.warehouse.sql import quote_identifier, quote_literal, sql_file
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeadWay:
+    """
+    A way from a record to leads.
+
+    Args:
+        field: of the lead, that tells what it was converted into.
+        pairs: the query of the records and the Ids that the field may have for each.
+    """
+
+    field: str
+    pairs: str
+
+    @property
+    def ids(self) -> str:
+        return f"select id from ({self.pairs}) as p(record_id, id)"
 
 
 def read_behind(about: ObjectConfig, captured: Captured) -> dict[str, datetime]:
@@ -26,6 +45,36 @@ def read_behind(about: ObjectConfig, captured: Captured) -> dict[str, datetime]:
     return {name: until for name, until in behind.items() if own is not None and until < own}
 
 
+def lead_ways(about: ObjectConfig, captured: Captured) -> list[LeadWay]:
+    """The ways from a record of the object to the leads before it, the nearest first."""
+    field = f"Converted{about.name}Id"
+    if not captured.has("Lead", field):
+        return []
+    ways = [LeadWay(field=field, pairs="select id, id from wanted_id")]
+    if not _uses(about, "first_lead"):
+        return ways
+    if about.name == "Opportunity" and captured.has(ROLES, "ContactId"):
+        ways.append(LeadWay(field="ConvertedContactId", pairs=_primary_contacts()))
+    if captured.has(about.name, "AccountId") and about.name != "Account":
+        ways.append(LeadWay(field="ConvertedAccountId", pairs='select "Id", "AccountId" from newest'))
+    return ways
+
+
+def converted_lead_sql(about: ObjectConfig, captured: Captured, fields: set[str]) -> str:
+    """
+    The statement that makes temporary table converted_lead: the leads that first_lead_sql and linked_sql look among.
+
+    Args:
+        fields: what the mapping reads of a lead.
+    """
+    ways = lead_ways(about, captured)
+    columns = ["Id", "CreatedDate", *(way.field for way in ways)]
+    return sql_file(__file__, "converted_leads.sql").format(
+        columns=", ".join(_q(name) for name in dict.fromkeys([*columns, *sorted(fields)])),
+        conditions="\n    or ".join(f"{_q(way.field)} in ({way.ids})" for way in ways),
+    )
+
+
 def first_lead_sql(about: ObjectConfig, captured: Captured) -> str:
     """
     The query of the oldest Lead that was converted into each record: record_id, lead_id.
@@ -33,26 +82,16 @@ def first_lead_sql(about: ObjectConfig, captured: Captured) -> str:
     Where there is none, the oldest that was converted into its primary contact, as far as that is captured, else into
     its account.
     """
-    field = f"Converted{about.name}Id"
-    if not _uses(about, "first_lead") or not captured.has("Lead", field):
+    ways = lead_ways(about, captured)
+    if not _uses(about, "first_lead") or not ways:
         return "select null::varchar as record_id, null::varchar as lead_id where false"
-    ways = [
-        'select k.id as record_id, l."Id" as lead_id, 1 as distance, l."CreatedDate" as created_at '
-        f'from wanted_id as k join raw."Lead" as l on l.{_q(field)} = k.id'
+    branches = [
+        f'select p.record_id, l."Id" as lead_id, {distance} as distance, l."CreatedDate" as created_at '
+        f"from ({way.pairs}) as p(record_id, id) join converted_lead as l on l.{_q(way.field)} = p.id"
+        for distance, way in enumerate(ways)
     ]
-    if about.name == "Opportunity" and captured.has(ROLES, "ContactId"):
-        ways.append(
-            f'select p.record_id, l."Id", 2, l."CreatedDate" from ({_primary_contacts()}) as p '
-            'join raw."Lead" as l on l."ConvertedContactId" = p.contact_id'
-        )
-    if captured.has(about.name, "AccountId") and about.name != "Account":
-        ways.append(
-            'select k.id, l."Id", 3, l."CreatedDate" from wanted_id as k '
-            f'join raw.{_q(about.name)} as o on o."Id" = k.id '
-            'join raw."Lead" as l on l."ConvertedAccountId" = o."AccountId"'
-        )
     return (
-        "select record_id, lead_id from (" + " union all ".join(ways) + ") "
+        "select record_id, lead_id from (" + " union all ".join(branches) + ") "
         "qualify row_number() over (partition by record_id order by distance, created_at, lead_id) = 1"
     )
 
@@ -71,7 +110,7 @@ def linked_sql(about: ObjectConfig, captured: Captured) -> str:
     if captured.has("Lead", field):
         ways.append(
             f"select {_q(field)} as record_id, 'Lead' as object, \"Id\" as linked_id "
-            f'from raw."Lead" where {_q(field)} in (from wanted_id)'
+            f"from converted_lead where {_q(field)} in (from wanted_id)"
         )
     if captured.has(about.name, "MasterRecordId"):
         ways.append(

@@ -8,15 +8,14 @@ select change_id, event, type_is_known, type_kind, owner, sending,
     wanted_id as (
         select distinct Id as id from need where event = {event}),
     record as (
-        select f.change_id, f.event, f.event_at, f.detected_at, f.Id as record_id,
+        select c.change_id, c.event, c.event_at, c.detected_at, c.Id as record_id,
                {moved_on} as moved_on,
                {record}
-          from need as f
-          join changes.change as c using (change_id)
-          join {table} as n on n."Id" = f.Id
+          from need as c
+          join newest as n on n."Id" = c.Id
           join {version_table} as v on v."_version_id" = c.version_id
           {history_joins}
-         where f.event = {event}),
+         where c.event = {event}),
     first_lead as (
         {first_lead}),
     primary_contact as (

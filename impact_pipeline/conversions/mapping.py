@@ -5,25 +5,49 @@ A value is frozen where the event depends on it (watched fields, once_per, what 
 newest everywhere else.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+
+import duckdb
 
 from impact_pipeline.config.load import Config, EventConfig, ObjectConfig
 from impact_pipeline.config.parameters import Parameter, catalogue
 from impact_pipeline.config.templates import FirstOf
 from impact_pipeline.conversions.issues import NO_AMOUNT, issues_of
-from impact_pipeline.conversions.links import first_lead_sql, linked_sql, primary_contact_sql, read_behind
+from impact_pipeline.conversions.links import (
+    converted_lead_sql,
+    first_lead_sql,
+    lead_ways,
+    linked_sql,
+    primary_contact_sql,
+    read_behind,
+)
 from impact_pipeline.conversions.moments import history_joins, moment_column
 from impact_pipeline.conversions.relations import Captured, Joins
 from impact_pipeline.conversions.template_sql import TemplateSql
 from impact_pipeline.warehouse.sql import quote_identifier, quote_literal, sql_file
 
 
-def mapped_sql(config: Config, about: ObjectConfig, captured: Captured, *, campaign_id: str, now: datetime) -> str:
-    """The statement that makes temporary table mapped, a row per pair in table need."""
+def map_pairs(
+    con: duckdb.DuckDBPyConnection,
+    config: Config,
+    about: ObjectConfig,
+    captured: Captured,
+    *,
+    campaign_id: str,
+    now: datetime,
+) -> None:
+    """
+    Make temporary table mapped, a row per pair in table need; after make_lines.
+
+    What the mapping reads of the records and of the leads before them is read once for all events.
+    """
     compiler = _Compiler(config=config, about=about, captured=captured, campaign_id=campaign_id, now=now)
     branches = [compiler.branch(event) for event in about.events.values()]
-    return "create or replace temp table mapped as\n" + "\nunion all by name\n".join(branches)
+    con.execute(compiler.newest())
+    if compiler.has_leads():
+        con.execute(converted_lead_sql(about, captured, compiler.asked_of_leads))
+    con.execute("create or replace temp table mapped as\n" + "\nunion all by name\n".join(branches))
 
 
 def order_parameters(about: ObjectConfig) -> list[str]:
@@ -39,6 +63,18 @@ class _Compiler:
     captured: Captured
     campaign_id: str
     now: datetime
+    asked: set[str] = field(default_factory=lambda: {"Id"})
+    asked_of_leads: set[str] = field(default_factory=set)
+
+    def has_leads(self) -> bool:
+        """Whether leads are converted into records of the object, as far as they are captured."""
+        return bool(lead_ways(self.about, self.captured))
+
+    def newest(self) -> str:
+        """The statement that makes temporary table newest, with what the branches compiled so far ask for."""
+        return sql_file(__file__, "newest.sql").format(
+            table=f"raw.{_q(self.about.name)}", columns=", ".join(_q(name) for name in sorted(self.asked))
+        )
 
     def branch(self, event: EventConfig) -> str:
         name = self.about.name
@@ -57,11 +93,13 @@ class _Compiler:
         plain = [f"{sql.plain(mapping[p.name])} as {_q('plain_' + p.name)}" for p in parameters]
         values = [f"{sql.value(mapping[p.name], p.kind)} as {_q('full_' + p.name)}" for p in parameters]
         amount = sql.plain(event.items.amount) if event.items is not None else "null"
+        fields = joins.fields | ({"CurrencyIsoCode", "AccountId"} & set(self.captured.types[name]))
+        self.asked.update(fields, (history.field for history in event.histories))
+        self.asked_of_leads.update(leads.fields)
         return sql_file(__file__, "mapped.sql").format(
             event=quote_literal(event.name),
             object=quote_literal(name),
-            record=_lines([f"{self._record_column(event, f)} as {_q(f)}" for f in self.captured.types[name]]),
-            table=f"raw.{_q(name)}",
+            record=_lines([f"{self._record_column(event, f)} as {_q(f)}" for f in sorted(fields)]) or "null",
             version_table=f"raw.{_q(name + '_version')}",
             history_joins=history_joins(list(event.histories)),
             values=_lines([*plain, *values]),
@@ -71,7 +109,7 @@ class _Compiler:
             joins="\n          ".join(joins.sql),
             first_lead=first_lead_sql(self.about, self.captured),
             lead_joins="\n          ".join(leads.sql),
-            lead_table=self._table("Lead"),
+            lead_table=self._leads(leads.fields),
             primary_contact=primary_contact_sql(self.about, self.captured),
             contact_joins="\n          ".join(contacts.sql),
             contact_table=self._table("Contact"),
@@ -99,7 +137,13 @@ class _Compiler:
 
     def _table(self, name: str) -> str:
         """The table of an object, or one that no record is in."""
-        return f"raw.{_q(name)}" if name in self.captured.types else '(select null::varchar as "Id")'
+        return f"raw.{_q(name)}" if name in self.captured.types else _NOBODY
+
+    def _leads(self, asked: set[str]) -> str:
+        """The table of the leads that records come from, or one that no lead is in."""
+        if self.has_leads():
+            return "converted_lead"
+        return self._table("Lead") if asked else _NOBODY
 
     def _record_column(self, event: EventConfig, field: str) -> str:
         """Frozen where the event depends on it; what the history row held only once the record has moved on."""
@@ -115,7 +159,7 @@ class _Compiler:
             f"n.{_q(history.field)} is distinct from h{number}.{_q(history.value)}"
             for number, history in enumerate(event.histories)
         ]
-        return f"(f.kind = 'history' and f.role <> 'carrier' and ({' or '.join(parts)}))" if parts else "false"
+        return f"(c.kind = 'history' and c.role <> 'carrier' and ({' or '.join(parts)}))" if parts else "false"
 
     def _currency(self) -> str:
         default = self.config.pipeline.program.default_currency
@@ -183,6 +227,7 @@ class _Compiler:
         return f"list_filter([{', '.join(tests)}], lambda x: x is not null)" if tests else "[]::varchar[]"
 
 
+_NOBODY = '(select null::varchar as "Id")'
 # What the records take back that refund this one.
 _REFUNDED = "coalesce((select sum(x.amount) from refund as x where x.record_id = r.record_id and x.event = r.event), 0)"
 

@@ -4,6 +4,9 @@ from impact_pipeline.config.history import HistorySource
 from impact_pipeline.conversions.relations import Captured, UnknownPath
 from impact_pipeline.warehouse.sql import quote_identifier, sql_file
 
+# What the names of the temporary tables begin with that passage_sql makes.
+HISTORY_ROWS = "history_rows_"
+
 
 def moment_column(
     captured: Captured,
@@ -68,7 +71,7 @@ def passage_sql(histories: list[HistorySource]) -> list[str]:
 
 
 def _rows(source: HistorySource) -> str:
-    return quote_identifier(f"pair_{source.object}")
+    return quote_identifier(HISTORY_ROWS + source.object)
 
 
 def require_captured(captured: Captured, histories: list[HistorySource]) -> None:

@@ -25,7 +25,7 @@ seen as (
            {columns}
       from pair_change as c
       join {version_table} as v on v."_version_id" = c.version_id
-      left join {version_table} as p on p."_version_id" = c.previous_version_id
+      left join {past_table} as p on p."_version_id" = c.previous_version_id
       join since as y using (cycle_id)
       {history_joins})
 select s.*{caught_up}

@@ -1,6 +1,6 @@
 -- What     the pairs of one object that are answered anew, as they stand: held, or to be sent and not yet intended (their
 --          values follow the record), or dismissed, and the person thinks better of it
--- Reads    conversions.open_decision, decision, current_decision, current_word; outbox.request
+-- Reads    conversions.open_decision, decision, word, current_word; outbox.request
 -- Writes   waiting_pair (temporary)
 -- Grain    one row per pair
 -- Binds    $object varchar, $events varchar[]
@@ -14,7 +14,12 @@ select d.*
    and (o.decision = 'hold' or r.request_id is null or r.state = 'ready' and r.intended_at is null)
 union all
 select d.*
-  from conversions.current_decision as d
+  from (select *
+          from conversions.decision
+         -- DuckDB leaves out whole blocks of a table only by bounds. Without words nothing is read.
+         where change_id >= (select coalesce(min(change_id), 9223372036854775807) from conversions.word)
+           and change_id <= (select coalesce(max(change_id), 0) from conversions.word)) as d
+  anti join conversions.decision as n on n.previous_decision_id = d.decision_id
   join conversions.current_word as w using (change_id, event)
  where d.object = $object
    and list_contains($events, d.event)

@@ -1,9 +1,14 @@
 -- What     the changes that the pairs are about
--- Reads    pair, changes.change
+-- Reads    fresh_change, pair, changes.change
 -- Writes   pair_change (temporary)
 -- Grain    one row per change
+-- Binds    $slice bigint
 create or replace temp table pair_change as
+select * exclude (slice)
+  from fresh_change
+ where slice = $slice
+union all
 select c.change_id, c.Id, c.kind, c.fields, c.occurred_at, c.detected_at, c.version_id, c.previous_version_id,
        c.history_id, c.previous_history_id, c.cycle_id
-  from (select distinct change_id from pair) as q
-  join changes.change as c using (change_id)
+  from changes.change as c
+ where c.change_id in (select change_id from pair where role <> 'new')

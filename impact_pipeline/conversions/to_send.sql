@@ -18,9 +18,11 @@ found as (
       join mapped as m using (change_id, event)
       left join item as i using (change_id, event)
      where a.decision = 'send'
-       and a.carries)
-select f.* exclude (item_content),
-       md5(to_json(f)::varchar) as content_md5
-  from found as f
- where not exists (select 1 from conversions.conversion as c
-                    where c.event_id = f.event_id and c.content_md5 = md5(to_json(f)::varchar))
+       and a.carries),
+digested as (
+    select f.* exclude (item_content),
+           md5(to_json(f)::varchar) as content_md5
+      from found as f)
+select d.*
+  from digested as d
+  anti join conversions.conversion as c on c.event_id = d.event_id and c.content_md5 = d.content_md5

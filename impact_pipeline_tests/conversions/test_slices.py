@@ -1,7 +1,12 @@
-"""Many changes are answered a slice at a time, which nobody may see."""
+"""Many changes are answered a slice at a time, which nobody may see but in the memory that it takes."""
 
+import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+
+import duckdb
 
 from impact_pipeline.changes.compare import find_changes
 from impact_pipeline.changes.watched import watched_objects
@@ -12,21 +17,25 @@ from impact_pipeline_tests.benchmarks.conversions import world
 SIZE = world.Size(new=150, records=400, lines=200)
 
 
+def compute(con: duckdb.DuckDBPyConnection, number: int, slice_size: int) -> None:
+    bound, cycle_id, config = binding(con), newest_cycle(con), world.config()
+    find_changes(con, watched_objects(config), cycle_id=cycle_id, now=world.at(number))
+    decide(
+        con,
+        config,
+        cycle_id=cycle_id,
+        run_id="run",
+        now=world.at(number),
+        campaign_id=bound.campaign_id,
+        organization_id=bound.organization_id,
+        slice_size=slice_size,
+    )
+
+
 def answered(path: Path, number: int, slice_size: int) -> list[list[Any]]:
     """What a cycle decides and maps, without the numbers of decisions."""
     with world.bounded(path).transaction() as con:
-        bound, cycle_id, config = binding(con), newest_cycle(con), world.config()
-        find_changes(con, watched_objects(config), cycle_id=cycle_id, now=world.at(number))
-        decide(
-            con,
-            config,
-            cycle_id=cycle_id,
-            run_id="run",
-            now=world.at(number),
-            campaign_id=bound.campaign_id,
-            organization_id=bound.organization_id,
-            slice_size=slice_size,
-        )
+        compute(con, number, slice_size)
         return [
             con.execute(f"select * exclude ({left_out}) from conversions.{table} order by all").fetchall()
             for table, left_out in {
@@ -54,3 +63,44 @@ def test_slices_answer_as_all_changes_at_once_do(tmp_path: Path) -> None:
 
     assert found[0] == found[1]
     assert len(found[0][1][2]) > 20, "conversions"
+
+
+class Watched:
+    """A connection that tells how many rows the statements of the slices have kept in memory at most."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
+        self.con = con
+        self.kept: dict[str, int] = {}
+        con.execute("pragma enable_profiling = 'no_output'")
+
+    def execute(self, sql: str, values: object = None) -> duckdb.DuckDBPyConnection:
+        result = self.con.execute(sql, values)
+        made = re.search(r"create or replace temp table (\w+)", sql)
+        if made and made[1] not in ("sliced", "fresh_change", "carrying", "waiting_pair"):
+            rows = max(_kept(json.loads(self.con.get_profiling_information("json"))), default=0)
+            self.kept[made[1]] = max(rows, self.kept.get(made[1], 0))
+        return result
+
+
+def _kept(operator: dict[str, Any]) -> Iterator[int]:
+    """Rows that went into hash tables, sorts and tables on the way."""
+    below = operator.get("children", [])
+    # What is on the right of a join is put into a hash table, and the left looks into it.
+    kept = {"HASH_JOIN": below[1:], "HASH_GROUP_BY": below, "WINDOW": below, "ORDER_BY": below, "CTE": below[:1]}
+    yield from (each["operator_cardinality"] for each in kept.get(operator.get("operator_name", ""), []))
+    for each in below:
+        yield from _kept(each)
+
+
+def test_what_a_slice_keeps_in_memory_is_bounded_by_the_slice(tmp_path: Path) -> None:
+    """A large org's first load would not fit otherwise; in it DuckDB's planner knows no sizes yet."""
+    path = tmp_path / "first_load.duckdb"
+    world.first_load(path, world.Size(new=0, records=30_000, lines=10_000))
+
+    with world.bounded(path).transaction() as con:
+        watched = Watched(con)
+        compute(cast(duckdb.DuckDBPyConnection, watched), 0, 4_000)
+
+    # Two events of each change; 12,000 leads, 18,000 deals and 18,000 history rows are there.
+    assert {name: rows for name, rows in watched.kept.items() if rows > 2 * 4_001} == {}
+    assert {"mapped", "moment", "answer"} <= watched.kept.keys()

@@ -256,7 +256,7 @@ create table conversions.cursor (
     change_id bigint not null);
 comment on table conversions.cursor is 'How far the changes of each object have been answered.';
 comment on column conversions.cursor.object is 'API name of the object.';
-comment on column conversions.cursor.change_id is 'Newest change that every event of the object has an answer for.';
+comment on column conversions.cursor.change_id is 'All changes of the object up to this one, of whichever object, have an answer for every event.';
 
 create table conversions.config (
     config_hash   varchar not null,

@@ -25,7 +25,10 @@ def measure(path: Path, size: world.Size, history_factor: float, progress: Calla
     def take(step: str, number: int) -> None:
         found = _child("cycle" if step in ("first load", "few", "idle") else step, path, number)
         taken.setdefault(step, []).append(found)
-        progress(f"{step} {number}: {found['seconds']:.2f} s, {found['peak_mib']:.0f} MiB")
+        progress(
+            f"{step} {number}: {found['seconds']:.2f} s, processor {found['cpu_seconds']:.2f} s, "
+            f"{found['peak_mib']:.0f} MiB"
+        )
 
     world.first_load(path, size)
     take("first load", 0)
