@@ -15,8 +15,8 @@ _APPEND_ONLY = {
     "audit.transition": "transition_id",
     "audit.attempt": "attempt_id",
     "audit.listing": "listing_id",
-    "audit.submission": "observed_at",
-    "audit.action": "observed_at",
+    "audit.submission": "rowid",
+    "audit.action": "rowid",
     "conversions.decision": "decision_id",
 }
 LOOK_EVERY = 40

@@ -12,9 +12,9 @@ from impact_pipeline.simulator.impact import Fault, Faults
 # A request that arrives later than that could be one that was proven not to arrive.
 LATEST_ARRIVAL_SECONDS = 300
 # How likely something goes wrong with a request, at a wildness of 1.
-WRITE_RISK, READ_RISK = 0.4, 0.15
+WRITE_RISK, READ_RISK = 0.4, 0.12
 OUTAGE_RISK = 0.012
-KINDS_OF_ANSWERS, KINDS_OF_FATES = 6, 3
+KINDS_OF_ANSWERS, KINDS_OF_FATES = 4, 2
 
 
 @dataclass(kw_only=True)
@@ -39,7 +39,8 @@ class Weather:
         self._random, self._switches, self._stopwatch = random, switches, stopwatch
         self._outages: list[Outage] = []
         # Of all that can go wrong, each episode sees a few kinds, and these again and again: they meet each other then.
-        self._answers, self._fates = random.sample(_ANSWERS, KINDS_OF_ANSWERS), random.sample(_FATES, KINDS_OF_FATES)
+        self._answers = random.sample(list(_ANSWERS), KINDS_OF_ANSWERS)
+        self._fates = [_SLOW, *random.sample(list(_FATES), KINDS_OF_FATES)]
         self.wildness = 0.0
         self.tell: Callable[[str, str], None] = lambda kind, said: None
 
@@ -72,17 +73,22 @@ class Weather:
     def _spoil_writing(self) -> None:
         draw, is_recorded = self._random.random(), True
         if draw < 0.8:
-            is_recorded = self._switch(*self._random.choice(self._answers)).value("recorded")
+            is_recorded = self._answer().value("recorded")
         # Trouble comes together: what is lost on the way is often slow to show, too.
-        if draw > 0.6 and is_recorded:
-            self._switch(*self._random.choice(self._fates))
+        if draw > 0.4 and is_recorded:
+            kind = self._random.choice(self._fates)
+            self._switch(kind, self._random.choice(_FATES[kind]))
 
     def _spoil_reading(self, page: int) -> None:
-        if self._random.random() < 0.4:
-            self._switch(*self._random.choice(self._answers))
+        if self._random.random() < 0.3:
+            self._answer()
         else:
             kind = "missing_page" if page == 1 else self._random.choice(["duplicate_page", "missing_page"])
             self._switch(kind, {"page": page})
+
+    def _answer(self) -> Fault:
+        kind = self._random.choice(self._answers)
+        return self._switch(kind, self._random.choice(_ANSWERS[kind]))
 
     def _switch(self, kind: str, parameters: dict[str, Any]) -> Fault:
         fault = Fault(kind=kind, parameters=parameters)
@@ -100,54 +106,47 @@ _OUTAGES = [
     (("GET",), Answer(status=401, body=b'{"status":401,"title":"Unauthorized"}')),
 ]
 _EPOCH = 1795200000
-_ANSWERS: list[tuple[str, dict[str, Any]]] = [
+_ANSWERS: dict[str, list[dict[str, Any]]] = {
     # Lost on the way there, on the way back, half-way, and late.
-    ("timeout", {}),
-    ("timeout", {}),
-    ("accepted_unanswered", {}),
-    ("accepted_unanswered", {}),
-    ("no_answer", {"recorded": True}),
-    ("no_answer", {"recorded": False}),
-    ("late_success", {"after_seconds": 20}),
-    ("late_success", {"after_seconds": LATEST_ARRIVAL_SECONDS}),
+    "timeout": [{}],
+    "accepted_unanswered": [{}],
+    "no_answer": [{"recorded": True}, {"recorded": False}],
+    "late_success": [{"after_seconds": 20}, {"after_seconds": LATEST_ARRIVAL_SECONDS}],
     # Asked to wait, in each spelling.
-    ("rate_limited", {"headers": {"X-RateLimit-Limit": 1000, "X-RateLimit-Remaining": 0, "X-RateLimit-Reset": 60}}),
-    ("rate_limited", {"headers": {"X-RateLimit-Limit": 1000, "X-RateLimit-Remaining": 0, "X-RateLimit-Reset": _EPOCH}}),
-    ("rate_limited", {"headers": {"X-RateLimit-Remaining": 0, "X-RateLimit-Reset": _EPOCH * 1000}}),
-    (
-        "rate_limited",
-        {"headers": {"X-RateLimit-Limit-hour": 1000, "X-RateLimit-Remaining-hour": 0, "RateLimit-Reset": 90}},
-    ),
-    ("rate_limited", {"headers": {"Retry-After": 45}}),
-    ("rate_limited", {"headers": {"Retry-After": "Fri, 20 Nov 2026 13:00:00 GMT"}}),
-    ("rate_limited", {"headers": {}}),
-    ("server_error", {"status": 503, "retry_after": 30}),
+    "rate_limited": [
+        {"headers": headers}
+        for headers in (
+            {"X-RateLimit-Limit": 1000, "X-RateLimit-Remaining": 0, "X-RateLimit-Reset": 60},
+            {"X-RateLimit-Limit": 1000, "X-RateLimit-Remaining": 0, "X-RateLimit-Reset": _EPOCH},
+            {"X-RateLimit-Remaining": 0, "X-RateLimit-Reset": _EPOCH * 1000},
+            {"X-RateLimit-Limit-hour": 1000, "X-RateLimit-Remaining-hour": 0, "RateLimit-Reset": 90},
+            {"Retry-After": 45},
+            {"Retry-After": "Fri, 20 Nov 2026 13:00:00 GMT"},
+            {},
+        )
+    ],
     # Errors of the server, after which it may have the request.
-    *[
-        ("server_error", {"status": status, "recorded": recorded})
-        for status in (500, 502, 503, 504)
-        for recorded in (True, False)
+    "server_error": [
+        {"status": 503, "retry_after": 30},
+        *[{"status": status, "recorded": recorded} for status in (500, 502, 503, 504) for recorded in (True, False)],
     ],
     # Answers that say nothing.
-    ("half_body", {}),
-    ("empty_body", {}),
-    ("html", {"status": 200}),
-    ("html", {"status": 502}),
-    ("unparsable", {}),
-    ("error_with_200", {"recorded": False}),
-    ("error_with_200", {"recorded": True}),
-]
-_FATES: list[tuple[str, dict[str, Any]]] = [
-    ("rejected", {}),
-    ("rejected", {"error_type": "Contract Error", "reason": "CONTRACT_NOT_FOUND RESTRICTED_PROMOCODE"}),
-    ("rejected", {"error_type": "Validation", "reason": "SOMETHING_NEW"}),
-    ("never_completes", {"credited": False}),
-    ("never_completes", {"credited": True}),
-    ("delayed", {"seconds": 3600}),
-    ("delayed", {"seconds": 2 * 86400}),
+    "half_body": [{}],
+    "empty_body": [{}],
+    "html": [{"status": 200}, {"status": 502}],
+    "unparsable": [{}],
+    "error_with_200": [{"recorded": False}, {"recorded": True}],
+}
+_SLOW = "delayed"
+_FATES: dict[str, list[dict[str, Any]]] = {
+    _SLOW: [{"seconds": 3600}, {"seconds": 2 * 86400}],
+    "rejected": [
+        {},
+        {"error_type": "Contract Error", "reason": "CONTRACT_NOT_FOUND RESTRICTED_PROMOCODE"},
+        {"error_type": "Validation", "reason": "SOMETHING_NEW"},
+    ],
+    "never_completes": [{"credited": False}, {"credited": True}],
     # Not before it was processed: of a lost report that leaves neither a record nor an action nobody could ever know.
-    ("submission_vanishes", {"after_seconds": 3600}),
-    ("submission_vanishes", {"after_seconds": 2 * 86400}),
-    ("action_vanishes", {"after_seconds": 0}),
-    ("action_vanishes", {"after_seconds": 7200}),
-]
+    "submission_vanishes": [{"after_seconds": 3600}, {"after_seconds": 2 * 86400}],
+    "action_vanishes": [{"after_seconds": 0}, {"after_seconds": 7200}],
+}
