@@ -175,7 +175,11 @@ def resources_from(
             account_sid=dg.EnvVar(env.ACCOUNT_SID),
             campaign_id=dg.EnvVar(env.CAMPAIGN_ID),
         ),
-        "warehouse": WarehouseResource(path=str(env.warehouse_path(environment)), wait_seconds=wait_seconds),
+        "warehouse": WarehouseResource(
+            path=str(env.warehouse_path(environment)),
+            wait_seconds=wait_seconds,
+            memory_limit=env.value_of(environment, env.MEMORY_LIMIT),
+        ),
         "clock": ClockResource() if clock is None else _telling(clock),
         "alerts": AlertsResource(to=optional(env.ALERTS)),
         "salesforce": SalesforceResource(

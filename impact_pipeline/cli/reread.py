@@ -76,6 +76,7 @@ def command(
     from impact_pipeline.definitions import salesforce_of
 
     path = env.warehouse_path(os.environ)
+    warehouse = Warehouse(path=path, memory_limit=env.value_of(os.environ, env.MEMORY_LIMIT))
     out = console()
     if check and (after or until or sweep):
         raise click.UsageError("--check reads nothing again: leave out --after, --until and --sweep.")
@@ -84,7 +85,7 @@ def command(
     client = salesforce_of(os.environ).client(config.pipeline.capture.quota_share)
     try:
         if check:
-            _check(Warehouse(path=path), client, config, object_name, wants_json)
+            _check(warehouse, client, config, object_name, wants_json)
             return
         with out.status(object_name) as status:
 
@@ -92,7 +93,7 @@ def command(
                 status.update(f"{row.object}: {row.rows_read:,} rows ({row.purpose}) until {row.window_until}")
 
             report = reread(
-                Warehouse(path=path),
+                warehouse,
                 client,
                 config,
                 object_name,

@@ -62,7 +62,9 @@ def pipeline(*, wait_seconds: float = 60.0, clock: Callable[[], datetime] | None
     with instance_at(home) as instance:
         yield Pipeline(
             config=config,
-            warehouse=Warehouse(path=path, wait_seconds=wait_seconds),
+            warehouse=Warehouse(
+                path=path, wait_seconds=wait_seconds, memory_limit=env.value_of(os.environ, env.MEMORY_LIMIT)
+            ),
             definitions=definitions_from(os.environ, wait_seconds=wait_seconds, clock=clock),
             instance=instance,
         )

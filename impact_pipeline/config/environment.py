@@ -49,6 +49,7 @@ CAMPAIGN_ID = "IMPACT_CAMPAIGN_ID"
 SFTP_KEY_FILE = "IMPACT_SFTP_PRIVATE_KEY_FILE"
 CONFIG = "IMPACT_PIPELINE_CONFIG"
 WAREHOUSE = "IMPACT_PIPELINE_WAREHOUSE"
+MEMORY_LIMIT = "IMPACT_PIPELINE_MEMORY_LIMIT"
 SCHEDULES = "IMPACT_PIPELINE_SCHEDULES"
 ALERTS = "IMPACT_PIPELINE_ALERTS"
 
@@ -95,6 +96,11 @@ VARIABLES = (
         name=WAREHOUSE,
         about="The DuckDB file; the readers' copy readers.duckdb is beside it.",
         default="data/impact_pipeline.duckdb",
+    ),
+    Variable(
+        name=MEMORY_LIMIT,
+        about="Memory that DuckDB may use, such as 4GB; a cycle of more than 500,000 changes is better given more.",
+        default="1GB",
     ),
     Variable(
         name=SCHEDULES,
@@ -168,6 +174,8 @@ def _problem_of(name: str, value: str, environment: Mapping[str, str]) -> str | 
             return "there is no such file."
         case "IMPACT_PIPELINE_WAREHOUSE" if Path(value).is_dir():
             return "it is a folder; name a file, such as data/impact_pipeline.duckdb."
+        case "IMPACT_PIPELINE_MEMORY_LIMIT" if not re.fullmatch(r"[1-9]\d*(MB|GB|MiB|GiB)", value):
+            return "it is no amount of memory such as 512MB or 4GB."
         case "IMPACT_PIPELINE_ALERTS" if not all(re.match(r"[a-z0-9]+://[^/]", one) for one in value.split(" ")):
             return "one of its parts, separated by one blank, is no address such as jsons://hooks.acme.example/path."
         case "IMPACT_BODY_FORMAT" if value not in ("form", "json"):

@@ -14,9 +14,10 @@ class WarehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     path: str = Field(description="The warehouse file; made at the first run.")
     wait_seconds: float = Field(default=60.0, description="How long another process's lock is waited for.")
+    memory_limit: str = Field(default="1GB", description="Memory that DuckDB may use; beyond it, it spills.")
 
     def warehouse(self) -> Warehouse:
-        return Warehouse(path=Path(self.path), wait_seconds=self.wait_seconds)
+        return Warehouse(path=Path(self.path), wait_seconds=self.wait_seconds, memory_limit=self.memory_limit)
 
 
 class ClockResource(dg.ConfigurableResource):  # type: ignore[type-arg]

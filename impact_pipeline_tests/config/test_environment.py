@@ -30,7 +30,7 @@ def said_of(environment: dict[str, str]) -> str:
         {env.DOMAIN_URL: "https://acme--uat.sandbox.my.salesforce.com/"},
         {env.DOMAIN_URL: "http://127.0.0.1:8080", env.BASE_URL: "http://[::1]:8081"},
         {env.BASE_URL: "http://localhost:8081"},
-        {env.API_VERSION: "60.0", env.SCHEDULES: "on", env.READ_AUTH_TOKEN: "x"},
+        {env.API_VERSION: "60.0", env.SCHEDULES: "on", env.READ_AUTH_TOKEN: "x", env.MEMORY_LIMIT: "512MB"},
     ],
 )
 def test_an_environment_that_a_run_can_start_with_is_taken(more: dict[str, str]) -> None:
@@ -91,6 +91,8 @@ def test_a_key_and_a_user_stand_in_for_the_secret(tmp_path: Path) -> None:
         (env.PRIVATE_KEY_FILE, "/nowhere/key.pem", "no such file"),
         (env.SCHEDULES, "yes", "neither on nor off"),
         (env.WAREHOUSE, "/", "it is a folder"),
+        (env.MEMORY_LIMIT, "80%", "no amount of memory"),
+        (env.MEMORY_LIMIT, "0GB", "no amount of memory"),
     ],
 )
 def test_a_value_that_cannot_be_right_is_told_with_what_would_be(name: str, value: str, words: str) -> None:
