@@ -3,8 +3,8 @@ The measured steps, each a process of its own that prints one JSON object.
 
 `cycle` runs one capture cycle into a warehouse; `floor` downloads the same rows from finished Bulk jobs into files and
 lets DuckDB read them into typed tables. Both take the org from the environment, and both count only what they are
-about: neither start-up nor imports, nor that a new warehouse gets its tables, once in its life; and in the floor neither
-login nor the making of the jobs.
+about: neither start-up nor imports, nor that a new warehouse gets its tables, once in its life; and in the floor
+neither login nor the making of the jobs.
 """
 
 import argparse
