@@ -40,21 +40,9 @@ from impact_pipeline.warehouse.sql import add_columns, quote_identifier, quote_l
 SLICE_SIZE = 200_000
 # Temporary tables that nobody reads any more once a slice, or all slices of an object, have been answered.
 _OF_SLICE = [
-    *(
-        "open_pair",
-        "carried",
-        "pair",
-        "pair_change",
-        "renamed",
-        "moment",
-        "triggered",
-        "fact",
-        "need",
-        "refund",
-        "line",
-    ),
-    *("newest", "converted_lead", "mapped", "mapped_item", "standing", "answer", "correction", "to_send", "covering"),
-]
+    "open_pair", "carried", "pair", "pair_change", "renamed", "moment", "triggered", "fact", "need", "refund", "line",
+    "newest", "converted_lead", "mapped", "mapped_item", "standing", "answer", "correction", "to_send", "covering",
+]  # fmt: skip
 _OF_OBJECT = ["waiting_pair", "sliced", "fresh_change", "carrying"]
 
 
