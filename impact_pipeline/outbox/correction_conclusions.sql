@@ -9,7 +9,10 @@ with
 said as (
     select *,
            case
-               when action_shows_it and intended_at <= $actions_at::timestamptz then 'settled credited action_shows_it'
+               -- That nothing live stands there is known of the time that the list covers; clocks may differ by some minutes.
+               when action_shows_it
+                and intended_at + case when Type = 'Reversal' then interval 5 minutes else interval 0 minutes end
+                    <= $actions_at::timestamptz then 'settled credited action_shows_it'
                when state = 'accepted' then
                    case when is_complete and has_error then 'settled rejected code'
                         when is_complete then 'settled credited completed'

@@ -377,6 +377,23 @@ def test_an_approval_in_doubt_is_settled_by_reading_the_action(outbox: Outbox, i
     assert impact.app.api.requests["PUT Actions"] == 1
 
 
+def test_a_list_tells_that_nothing_is_live_only_of_a_time_well_after_the_reversal(outbox: Outbox, impact: There) -> None:
+    """Our clock may be behind: then the list does not cover the minute in which the system made another action."""
+    event_id = a_reported_sale(outbox)
+    wants(outbox, event_id, state="reversed")
+    outbox.passes(hours=1)
+    reverse_by_person(impact.program, impact.program.actions[0].id)
+    outbox.submit()
+    outbox.passes(minutes=4)
+    outbox.confirm()
+    assert corrections(outbox) == [("Reversal", "accepted")]
+
+    outbox.passes(minutes=2)
+    outbox.confirm()
+
+    assert corrections(outbox) == [("Reversal", "settled/credited")]
+
+
 def test_a_reversal_that_meets_a_reattribution_takes_back_what_stands_there_now(outbox: Outbox, impact: There) -> None:
     """The system reverses the action, too, and makes another one: that is not what the reversal asked for."""
     event_id = a_reported_sale(outbox)
