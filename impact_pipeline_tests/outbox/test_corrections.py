@@ -377,7 +377,9 @@ def test_an_approval_in_doubt_is_settled_by_reading_the_action(outbox: Outbox, i
     assert impact.app.api.requests["PUT Actions"] == 1
 
 
-def test_a_list_tells_that_nothing_is_live_only_of_a_time_well_after_the_reversal(outbox: Outbox, impact: There) -> None:
+def test_a_list_tells_that_nothing_is_live_only_of_a_time_well_after_the_reversal(
+    outbox: Outbox, impact: There
+) -> None:
     """Our clock may be behind: then the list does not cover the minute in which the system made another action."""
     event_id = a_reported_sale(outbox)
     wants(outbox, event_id, state="reversed")
