@@ -5,9 +5,8 @@ from datetime import UTC, datetime
 
 import click
 
+from impact_pipeline.cli.reading import warehouse_of
 from impact_pipeline.cli.show import as_json
-from impact_pipeline.config import environment as env
-from impact_pipeline.warehouse.connection import Warehouse
 from impact_pipeline.warehouse.publish import publish
 
 
@@ -23,7 +22,7 @@ def command(wants_json: bool) -> None:
     \b
       impact-pipeline publish
     """
-    report = publish(Warehouse(path=env.warehouse_path(os.environ)), now=datetime.now(UTC))
+    report = publish(warehouse_of(os.environ), now=datetime.now(UTC))
     if wants_json:
         shown = {"path": str(report.path), "table_count": report.table_count, "row_count": report.row_count}
         click.echo(as_json(shown))

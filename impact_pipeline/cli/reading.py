@@ -1,8 +1,9 @@
 """Opens what commands read from, or say their word in: the warehouse, or for reading the readers' copy of it."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -15,6 +16,15 @@ from impact_pipeline.warehouse.publish import readers_path
 _WAIT_SECONDS = 2.0
 
 
+def warehouse_of(environment: Mapping[str, str], *, wait_seconds: float = 60.0) -> Warehouse:
+    """The warehouse that the environment names, with the memory that it gives DuckDB; the first run makes the file."""
+    return Warehouse(
+        path=env.warehouse_path(environment),
+        wait_seconds=wait_seconds,
+        memory_limit=env.value_of(environment, env.MEMORY_LIMIT),
+    )
+
+
 @contextmanager
 def reading() -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
     """
@@ -24,21 +34,21 @@ def reading() -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
         WarehouseMissing: nothing ran yet.
         WarehouseLocked: somebody holds the warehouse, and there is no readers' copy.
     """
-    path = env.warehouse_path(os.environ)
-    copy = readers_path(path)
+    warehouse = warehouse_of(os.environ)
+    path, copy = warehouse.path, readers_path(warehouse.path)
     with ExitStack() as stack:
         try:
-            con = stack.enter_context(Warehouse(path=path).reading(wait_seconds=_WAIT_SECONDS))
+            con = stack.enter_context(warehouse.reading(wait_seconds=_WAIT_SECONDS))
         except WarehouseLocked:
             if not copy.exists():
                 raise
-            path, con = copy, stack.enter_context(Warehouse(path=copy).reading(wait_seconds=_WAIT_SECONDS))
+            path, con = copy, stack.enter_context(replace(warehouse, path=copy).reading(wait_seconds=_WAIT_SECONDS))
         yield con, path
 
 
 def existing() -> Warehouse:
     """The warehouse of this environment. Raises WarehouseMissing where no run has made it yet."""
-    path = env.warehouse_path(os.environ)
-    if not path.exists():
-        raise WarehouseMissing(f"{path} does not exist yet; the first run makes it: impact-pipeline run.")
-    return Warehouse(path=path)
+    warehouse = warehouse_of(os.environ)
+    if not warehouse.path.exists():
+        raise WarehouseMissing(f"{warehouse.path} does not exist yet; the first run makes it: impact-pipeline run.")
+    return warehouse

@@ -9,6 +9,7 @@ import click
 
 from impact_pipeline.capture.progress import CapturedObject
 from impact_pipeline.capture.salesforce.client import SalesforceClient
+from impact_pipeline.cli.reading import warehouse_of
 from impact_pipeline.cli.show import as_json, console
 from impact_pipeline.config import environment as env
 from impact_pipeline.config.load import Config, load_config
@@ -75,8 +76,7 @@ def command(
     from impact_pipeline.capture.reread import reread
     from impact_pipeline.definitions import salesforce_of
 
-    path = env.warehouse_path(os.environ)
-    warehouse = Warehouse(path=path, memory_limit=env.value_of(os.environ, env.MEMORY_LIMIT))
+    warehouse = warehouse_of(os.environ)
     out = console()
     if check and (after or until or sweep):
         raise click.UsageError("--check reads nothing again: leave out --after, --until and --sweep.")
@@ -102,7 +102,7 @@ def command(
                 sweep=sweep,
                 accept_gone=accept_gone or 0,
                 run_id=str(uuid4()),
-                staging=Path(f"{path}.staging"),
+                staging=Path(f"{warehouse.path}.staging"),
                 clock=lambda: datetime.now(UTC),
                 account_sid=env.value_of(os.environ, env.ACCOUNT_SID),
                 campaign_id=env.value_of(os.environ, env.CAMPAIGN_ID),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from impact_pipeline.cli.failures import WRONG_USE, Failure, failure_of
+from impact_pipeline.cli.reading import warehouse_of
 from impact_pipeline.config import environment as env
 from impact_pipeline.config.load import Config, load_config
 from impact_pipeline.warehouse.connection import Warehouse
@@ -58,13 +59,10 @@ def pipeline(*, wait_seconds: float = 60.0, clock: Callable[[], datetime] | None
     home = _dagster_home()
     from impact_pipeline.definitions import definitions_from, instance_at
 
-    path = env.warehouse_path(os.environ)
     with instance_at(home) as instance:
         yield Pipeline(
             config=config,
-            warehouse=Warehouse(
-                path=path, wait_seconds=wait_seconds, memory_limit=env.value_of(os.environ, env.MEMORY_LIMIT)
-            ),
+            warehouse=warehouse_of(os.environ, wait_seconds=wait_seconds),
             definitions=definitions_from(os.environ, wait_seconds=wait_seconds, clock=clock),
             instance=instance,
         )

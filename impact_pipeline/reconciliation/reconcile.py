@@ -19,9 +19,9 @@ from impact_pipeline.warehouse.sql import sql_file
 
 # Asked of each slice of the keys; what is asked before and after them is asked once.
 QUESTIONS = (
-    *("own_requests", "own_decisions", "own_amounts"),
-    *("requests", "expected", "corrections", "actions", "facts", "classes", "standing_places", "standing", "status"),
-)
+    "own_requests", "own_decisions", "own_amounts",
+    "requests", "expected", "corrections", "actions", "facts", "classes", "standing_places", "standing", "status",
+)  # fmt: skip
 
 
 class UnclassifiedError(Exception):

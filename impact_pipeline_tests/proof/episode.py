@@ -27,7 +27,6 @@ CALM_HOURS = (1.1, 1.1, 7, 25, 49, 24 * 7 + 1, 1.1, 1.1, 1.1, 1.1, 1.1, 1.1)
 QUIET_CYCLES = 3
 # Every so many-th episode opens and closes the file as in production; every so many-th plans its statements well.
 OPENED_AND_CLOSED, PLANNED_WELL = 100, 10
-JOBS = ("cycle", "submit", "confirm", "reconcile")
 # As schedules would begin them, mostly.
 ROUND = ("cycle", "submit", "submit", "confirm", "cycle", "submit", "confirm", "reconcile")
 

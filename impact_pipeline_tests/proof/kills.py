@@ -30,7 +30,7 @@ from impact_pipeline.warehouse.connection import Warehouse
 from impact_pipeline_tests.outbox.crashing import Bomb, MinedTransport, MinedWarehouse, mine
 from impact_pipeline_tests.proof.business import Subject
 from impact_pipeline_tests.proof.checks import Audit, violations
-from impact_pipeline_tests.proof.episode import CALM_HOURS, JOBS, QUIET_CYCLES
+from impact_pipeline_tests.proof.episode import CALM_HOURS, QUIET_CYCLES, ROUND
 from impact_pipeline_tests.proof.world import SID, TOKEN, Jobs, Scene, declared
 
 # A run that is to be killed at a random moment is killed after at most so long; most last about half of it.
@@ -83,7 +83,7 @@ NAMED = (
     Boundary("reconcile: about to be committed", "reconcile", "before_commit"),
     Boundary("reconcile: committed", "reconcile", "after_commit"),
 )
-RANDOM = tuple(Boundary(f"{job}: at a random moment", job, "anywhere") for job in JOBS)
+RANDOM = tuple(Boundary(f"{job}: at a random moment", job, "anywhere") for job in dict.fromkeys(ROUND))
 
 
 @dataclass(kw_only=True)
