@@ -17,11 +17,16 @@ _WAIT_SECONDS = 2.0
 
 
 def warehouse_of(environment: Mapping[str, str], *, wait_seconds: float = 60.0) -> Warehouse:
-    """The warehouse that the environment names, with the memory that it gives DuckDB; the first run makes the file."""
+    """
+    The warehouse that the environment names, with the memory that it gives DuckDB; the first run makes the file.
+
+    Raises:
+        MissingVariable: what it gives is no amount of memory.
+    """
     return Warehouse(
         path=env.warehouse_path(environment),
         wait_seconds=wait_seconds,
-        memory_limit=env.value_of(environment, env.MEMORY_LIMIT),
+        memory_limit=env.memory_limit(environment),
     )
 
 

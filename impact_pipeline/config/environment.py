@@ -226,3 +226,16 @@ def config_folder(environment: Mapping[str, str]) -> Path:
 def warehouse_path(environment: Mapping[str, str]) -> Path:
     """The warehouse file."""
     return Path(value_of(environment, WAREHOUSE))
+
+
+def memory_limit(environment: Mapping[str, str]) -> str:
+    """
+    What DuckDB may use, as it writes amounts of memory.
+
+    Raises:
+        MissingVariable: the value is no such amount.
+    """
+    value = value_of(environment, MEMORY_LIMIT)
+    if problem := _problem_of(MEMORY_LIMIT, value, environment):
+        raise MissingVariable(f"{MEMORY_LIMIT}={value}: {problem}")
+    return value

@@ -102,6 +102,14 @@ def test_a_value_that_cannot_be_right_is_told_with_what_would_be(name: str, valu
     assert words in said
 
 
+def test_an_amount_of_memory_is_looked_at_also_by_commands_that_need_nothing_else() -> None:
+    assert env.memory_limit({}) == "1GB"
+    assert env.memory_limit({env.MEMORY_LIMIT: "512MiB"}) == "512MiB"
+    # DuckDB would take this as no limit at all.
+    with pytest.raises(env.MissingVariable, match="IMPACT_PIPELINE_MEMORY_LIMIT=-3GB: it is no amount"):
+        env.memory_limit({env.MEMORY_LIMIT: "-3GB"})
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
