@@ -160,6 +160,8 @@ def _merge(
 
 def living(con: duckdb.DuckDBPyConnection, object_name: str, ids: Collection[str]) -> list[str]:
     """Of these Ids those that raw.<Object> holds as living, sorted; of 15 or 18 characters."""
+    if not ids:
+        return []
     rows = con.execute(
         f'select "Id" from {table(object_name)} where not "_is_deleted" and "Id" in (select unnest($ids)) order by 1',
         {"ids": salesforce_ids(con, ids)},

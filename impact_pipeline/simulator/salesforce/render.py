@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from json.encoder import encode_basestring
+from operator import is_
 
 from impact_pipeline.simulator.salesforce.names import Column, parents_of
 from impact_pipeline.simulator.salesforce.org import Org
@@ -46,23 +47,24 @@ class CsvLines:
     """
 
     def __init__(self) -> None:
-        # By the identity of the record, which a change replaces; the rows are kept so that it stays theirs.
-        self._printed: dict[object, tuple[Sequence[Record], dict[int, bytes]]] = {}
+        self._printed: dict[object, tuple[list[Record], list[bytes]]] = {}
 
     def of(self, org: Org, found: Found, delimiter: str) -> list[bytes]:
-        """A line for each row, without a header and without line endings."""
+        """A line for each row, without a header and without line endings; the list is not the caller's to change."""
         if any(column.lookups for column in found.columns):
             # A parent may change without the row.
             return _csv_lines(org, found, found.rows, delimiter)
         asked = (found.kind.name, tuple(column.field for column in found.columns), delimiter)
-        _, printed = self._printed.get(asked, ((), {}))
-        keys = list(map(id, found.rows))
-        new = [row for row, line in zip(found.rows, map(printed.get, keys), strict=True) if line is None]
-        if new:
-            lines = dict(zip(map(id, new), _csv_lines(org, found, new, delimiter), strict=True))
-            printed = {key: lines[key] if key in lines else printed[key] for key in keys}
-            self._printed[asked] = (found.rows, printed)
-        return list(map(printed.__getitem__, keys))
+        rows = list(found.rows)
+        known_rows, lines = self._printed.get(asked, ([], []))
+        # By the identity of the record, which a change replaces; the rows are kept so that it stays theirs.
+        if len(rows) != len(known_rows) or not all(map(is_, rows, known_rows)):
+            printed = dict(zip(map(id, known_rows), lines, strict=True))
+            new = [row for row in rows if id(row) not in printed]
+            printed |= zip(map(id, new), _csv_lines(org, found, new, delimiter), strict=True)
+            lines = [printed[id(row)] for row in rows]
+            self._printed[asked] = (rows, lines)
+        return lines
 
 
 def csv_header(found: Found, delimiter: str) -> bytes:
