@@ -46,8 +46,8 @@ def note_drift(con: duckdb.DuckDBPyConnection, plan: ObjectPlan, *, now: datetim
         return []
     before, hidden_since = set(row[0]), row[1]
     found = list(_object_back(plan.name, hidden_since))
-    found += _listed(con, plan, before, set(described))
     known = _known(con, plan.name)
+    found += _listed(plan, before, set(described), known)
     for field in plan.fields:
         if field.name in known and field.name in before:
             found += _changed(plan.name, known[field.name], field)
@@ -81,10 +81,11 @@ def _object_back(name: str, hidden_since: datetime | None) -> Iterator[Drift]:
         yield Drift(object=name, field=None, kind="object_back", before=None, after=None, said=said)
 
 
-def _listed(con: duckdb.DuckDBPyConnection, plan: ObjectPlan, before: set[str], now: set[str]) -> Iterator[Drift]:
+def _listed(
+    plan: ObjectPlan, before: set[str], now: set[str], known: Mapping[str, Mapping[str, Any]]
+) -> Iterator[Drift]:
     """Fields that describe lists now and did not, or the reverse."""
-    name, known = plan.name, _known(con, plan.name)
-    fields = plan.description.fields
+    name, fields = plan.name, plan.description.fields
     for field in sorted(before - now):
         if field not in known:
             continue

@@ -22,6 +22,8 @@ from impact_pipeline.warehouse.sql import quote_identifier, sql_file
 
 # What is kept of a forgotten record beside its Ids, so that windows, deletions and counts go on.
 KEPT_STAMPS = frozenset({"CreatedDate", "LastModifiedDate", "SystemModstamp", "IsDeleted"})
+# Up to so much is compared with a copy of its records' current rows: memory has to hold both.
+FEW_BYTES = 32 * 1024 * 1024
 _CUT_OFF = (
     "A page was cut off on its way, perhaps by a proxy. Nothing of it was committed; run again, and it is read again."
 )
@@ -125,8 +127,9 @@ def _merge(
         _erase(con, plan, forgotten)
     stamp = _q(plan.description.cursor_field)
     differs = [f"n.{_q(name)} is distinct from o.{_q(name)}" for name in plan.field_names]
+    current = _current(con, plan, staged)
     changed = sql_file(__file__, "load_changed.sql").format(
-        table=table(plan.name),
+        current=current,
         stamp=stamp,
         differs="\n                     or ".join(differs),
         # The versions of a baseline all count as one moment, so nobody asks in which order they were made.
@@ -152,9 +155,10 @@ def _merge(
         "cycle_id": context.cycle_id,
         "is_first_load": context.is_first_load,
     }
-    made = _replace_current(con, plan, insert, values)
+    made = _replace_current(con, plan, insert, values, current=current)
     # Committing needs the memory that they would hold.
     con.execute("drop table capture_rows")
+    con.execute("drop table if exists capture_current")
     return made
 
 
@@ -218,7 +222,7 @@ def mark_gone(
         "captured_at": context.captured_at,
         "cycle_id": context.cycle_id,
     }
-    return _replace_current(con, plan, insert, values)
+    return _replace_current(con, plan, insert, values, current=table(plan.name))
 
 
 def _read_typed(
@@ -269,11 +273,31 @@ def _refuse_incomplete(plan: ObjectPlan, staged: Sequence[StagedRows], read: int
         raise IncompletePage(f"{plan.name}: {expected} rows were announced, but {read} came. {_CUT_OFF}")
 
 
-def _replace_current(con: duckdb.DuckDBPyConnection, plan: ObjectPlan, insert: str, values: dict[str, object]) -> int:
-    """Move what capture_changed names to the past and carry out `insert`; how many versions that made."""
+def _current(con: duckdb.DuckDBPyConnection, plan: ObjectPlan, staged: Sequence[StagedRows]) -> str:
+    """
+    A table with the current rows of the records in capture_rows.
+
+    Of few rows it is a copy: finding them takes unpacking each column of all rows, and both who compares them and who
+    moves them to the past would do that.
+    """
+    if sum(rows.path.stat().st_size for rows in staged) > FEW_BYTES:
+        return table(plan.name)
+    con.execute(sql_file(__file__, "load_current.sql").format(table=table(plan.name)))
+    return "capture_current"
+
+
+def _replace_current(
+    con: duckdb.DuckDBPyConnection, plan: ObjectPlan, insert: str, values: dict[str, object], *, current: str
+) -> int:
+    """
+    Move what capture_changed names to the past and carry out `insert`; how many versions that made.
+
+    Args:
+        current: a table that has the rows to be moved.
+    """
     changed, superseding = con.execute("select count(*), count(previous_version_id) from capture_changed").fetchall()[0]
     if superseding:
-        names = {"table": table(plan.name), "past_table": past_table(plan.name)}
+        names = {"table": table(plan.name), "past_table": past_table(plan.name), "current": current}
         for step in ("load_supersede.sql", "load_remove.sql"):
             con.execute(sql_file(__file__, step).format(**names))
     if changed:

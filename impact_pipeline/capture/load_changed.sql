@@ -1,5 +1,5 @@
 -- What     finds the rows that differ from the current one of their record, or were captured with more fields
--- Reads    temp table capture_rows, {table}
+-- Reads    temp table capture_rows, {current}
 -- Writes   temp table capture_changed
 -- Grain    one row per record version not seen before, numbered; a row older than the current one is passed over
 -- Binds    $growing integer[]
@@ -7,7 +7,7 @@ create or replace temp table capture_changed as
 select row_number, previous_version_id, nextval('raw.version_id') as version_id
   from (select n.rowid as row_number, o."_version_id" as previous_version_id
           from capture_rows as n
-          left join {table} as o on o."Id" = n."Id"
+          left join {current} as o on o."Id" = n."Id"
          where o."Id" is null
             or ((n.{stamp} < o.{stamp}) is not true
                 and (n."_is_deleted" is distinct from o."_is_deleted"

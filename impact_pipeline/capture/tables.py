@@ -50,16 +50,12 @@ def version_table(object_name: str) -> str:
 
 def column_types(con: duckdb.DuckDBPyConnection, object_name: str) -> dict[str, str]:
     """The fields that raw.<Object> has columns for, with their types; empty where there is no such table."""
-    is_there = con.execute(
-        "select 1 from duckdb_tables() where database_name = current_database() and schema_name = 'raw' "
-        "and table_name = ?",
-        [object_name],
-    ).fetchone()
-    if is_there is None:
+    try:
+        # duckdb_columns() would bind every view of the warehouse.
+        rows = con.execute("select cid, name, type from pragma_table_info(?)", [table(object_name)]).fetchall()
+    except duckdb.CatalogException:
         return {}
-    # duckdb_columns() would bind every view of the warehouse.
-    rows = con.execute("select name, type from pragma_table_info(?) order by cid", [table(object_name)]).fetchall()
-    return {name: data_type for name, data_type in rows if name not in _OURS}
+    return {name: data_type for _, name, data_type in sorted(rows) if name not in _OURS}
 
 
 def prepare(con: duckdb.DuckDBPyConnection, plan: ObjectPlan, *, now: datetime) -> int:
