@@ -22,6 +22,8 @@ class Kind(StrEnum):
 
 PARENTS = {Kind.LEAD: (), Kind.DEAL: (Kind.LEAD,), Kind.SALE: (Kind.LEAD, Kind.DEAL)}
 SKUS = ("PLAN-PRO", "SEAT & DESK", "ONBOARD")
+# Of all that happens, how much is something new; the rest changes what was there before, often what was changed last.
+NEW_RECORDS, SAME_AGAIN = 0.2, 0.5
 
 
 class Poison(StrEnum):
@@ -102,22 +104,42 @@ class Business:
     def __init__(self, random: Random, *, customers: int) -> None:
         self._random = random
         self.subjects: list[Subject] = []
+        self._changed: Subject | None = None
         # Some customers came without a click of a partner; what is reported of them is credited through parents only.
         self._customers = [
-            (f"customer-{n:04d}", f"click-{n}" if random.random() < 0.75 else None) for n in range(customers)
+            (f"customer-{n:04d}", f"click-{n}" if n < len(Kind) or random.random() < 0.75 else None)
+            for n in range(customers)
+        ]
+
+    def launch(self, now: datetime) -> list[str]:
+        """One record of each kind, of different customers, with nothing wrong; each in words."""
+        return [
+            self._add(kind, *customer, now=now)
+            for kind, customer in zip(Kind, self._customers[: len(Kind)], strict=True)
         ]
 
     def happen(self, now: datetime) -> str:
         """One thing, in words."""
-        draw = self._random.random()
-        if draw < 0.45 or not self.subjects:
+        if self._random.random() < NEW_RECORDS or not self.subjects:
             return self.appear(now)
         subject = self._random.choice(self.subjects)
-        choices = [
-            act for act in (self._amend, self._lose, self._win_back, self._delete, self._mend) if act(subject, False)
-        ]
+        if self._changed is not None and self._random.random() < SAME_AGAIN:
+            subject = self._changed
+        # Mostly another amount: what is gone or comes back has no amount that could be told wrong.
+        acts = (
+            self._amend,
+            self._amend,
+            self._amend,
+            self._amend,
+            self._lose,
+            self._win_back,
+            self._delete,
+            self._mend,
+        )
+        choices = [act for act in acts if act(subject, False)]
         if not choices:
             return self.appear(now)
+        self._changed = subject
         said = self._random.choice(choices)(subject, True)
         subject.note(now)
         return f"{subject.order_id}: {said}"
@@ -132,8 +154,26 @@ class Business:
     def appear(self, now: datetime) -> str:
         """A new record, in words."""
         customer, click_id = self._random.choice(self._customers)
-        kind = self._random.choice(list(Kind))
         poison = self._random.choice([Poison.DOOR, Poison.LATER]) if self._random.random() < 0.06 else Poison.NONE
+        return self._add(
+            self._random.choice(list(Kind)),
+            customer,
+            click_id,
+            now=now,
+            poison=poison,
+            is_held=self._random.random() < 0.1,
+        )
+
+    def _add(
+        self,
+        kind: Kind,
+        customer: str,
+        click_id: str | None,
+        *,
+        now: datetime,
+        poison: Poison = Poison.NONE,
+        is_held: bool = False,
+    ) -> str:
         subject = Subject(
             number=len(self.subjects) + 1,
             kind=kind,
@@ -142,7 +182,7 @@ class Business:
             happened_at=now,
             poison=poison,
             values=self._values(kind),
-            is_held=self._random.random() < 0.1,
+            is_held=is_held,
         )
         self.subjects.append(subject)
         subject.note(now)
@@ -173,7 +213,7 @@ class Business:
             return f"now {subject.values.amount}"
         lines = list(subject.values.lines)
         place = self._random.randrange(len(lines))
-        if len(lines) > 1 and self._random.random() < 0.25:
+        if len(lines) > 1 and self._random.random() < 0.4:
             gone = lines.pop(place)
             said = f"{gone.sku} is gone"
         else:

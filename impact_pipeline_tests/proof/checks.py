@@ -1,5 +1,6 @@
 """The invariants, asked of the warehouse and of the oracle when an episode is over."""
 
+import math
 from datetime import timedelta
 from typing import Any
 
@@ -72,6 +73,7 @@ def violations(scene: Scene, audit: Audit) -> list[str]:
         found += _lost(con, scene)
         found += _unlisted(con, judgement)
         found += _unplanned(con, scene)
+        found += _passed_over(con, scene)
         found += audit.changed(con)
     return found
 
@@ -146,3 +148,23 @@ def _unplanned(con: duckdb.DuckDBPyConnection, scene: Scene) -> list[str]:
         for one in scene.program.received
         if one.body.decode() not in planned
     ]
+
+
+def _passed_over(con: duckdb.DuckDBPyConnection, scene: Scene) -> list[str]:
+    """A list of queue records that counts as complete, so as a proof, had each that was there before it began."""
+    first_seen_by = dict(con.execute(sql_file(__file__, "first_seen.sql")).fetchall())
+    wrong = []
+    for listing_id, run_id, started_at in con.execute(
+        "select listing_id, run_id, started_at from audit.listing where what = 'APISubmissions' and is_complete"
+    ).fetchall():
+        before = started_at - 2 * scene.clocks.widest_skew
+        missing = [
+            one.batch_id
+            for one in scene.program.submissions.values()
+            if one.is_visible
+            and one.submitted_at < before
+            and not first_seen_by.get(one.batch_id, math.inf) <= listing_id
+        ]
+        if missing:
+            wrong.append(f"V-2: the list of {run_id} counts as complete, and lacks {missing[0]}")
+    return wrong

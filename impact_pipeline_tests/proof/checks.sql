@@ -1,5 +1,5 @@
 -- What     what breaks an invariant, as far as the warehouse tells it
--- Reads    outbox.request, audit.transition, conversions.*, reconciliation.totals, conversion_status
+-- Reads    outbox.request, audit.transition, attempt, conversions.*, reconciliation.totals, conversion_status
 -- Grain    one row per violation: the invariant, and what is wrong
 -- Binds    $parent_gap, $parent_wait interval; $skew interval: by how much our clock may have been set in between
 with
@@ -62,3 +62,15 @@ select 'V-9', format('request {} is {}, and its history says {}', r.request_id, 
   join (select request_id, arg_max(to_state, transition_id) as to_state from audit.transition group by all) as t
  using (request_id)
  where t.to_state <> r.state
+union all
+select 'V-9', format('request {} was {}, and its next move starts from {}', request_id, to_state, next_from_state)
+  from (select request_id, to_state,
+               lead(from_state) over (partition by request_id order by transition_id) as next_from_state
+          from audit.transition)
+ where next_from_state <> to_state
+union all
+-- Frozen at the first intent: whatever left for a request is the body that it has in the end.
+select 'V-2', format('attempt {} for {} told something else than its request', a.attempt_id, r.OrderId)
+  from audit.attempt as a
+  join outbox.request as r using (request_id)
+ where a.payload_sha256 <> r.payload_sha256

@@ -15,11 +15,10 @@ from impact_pipeline_tests.proof.stage import Cancelled, Crash, Run, Stuck
 from impact_pipeline_tests.proof.warehouses import Warehouses
 from impact_pipeline_tests.proof.world import World
 
-FEWEST_STEPS, MOST_STEPS = 50, 200
-# How many records there are before the first run, and how many more before the weather turns.
-FIRST_RECORDS, MORE_RECORDS = (2, 6), (4, 14)
-# What the end of an episode takes at least.
-STEPS_OF_THE_END = 20
+# In bad weather; the launch before it and the calm after it take some 40 more.
+FEWEST_STEPS, MOST_STEPS = 30, 170
+# How many records there are when the weather turns, beside those that were reported before.
+RECORDS = 4, 16
 LONGEST_SKEW_SECONDS = 240
 # The longest stated waits, one after the other: lease, settling, pacing, gathering of corrections; doubts that rest
 # longer each time; actions that are slow to show; parents; ends that do not come.
@@ -95,18 +94,17 @@ class Episode:
         self.trouble: Counter[str] = Counter()
         self.steps = self._begun = 0
         self.audit = Audit(world)
-        self._budget = int(self.random.triangular(FEWEST_STEPS, MOST_STEPS, FEWEST_STEPS)) - STEPS_OF_THE_END
         # Some episodes are calm, some are wild.
         self._wildness = self.random.choice([0.3, 1.0, 1.6])
         world.weather.tell = self._suffer
 
     def play(self) -> None:
-        self._appear(FIRST_RECORDS)
         if self.random.random() < 0.75:
             self._prove()
-        self._appear(MORE_RECORDS)
+        self._appear()
         self.world.weather.wildness = self._wildness
-        while self.steps < self._budget:
+        until = self.steps + int(self.random.triangular(FEWEST_STEPS, MOST_STEPS, FEWEST_STEPS))
+        while self.steps < until:
             self._step()
         self._end_all()
         self.world.weather.clear()
@@ -114,12 +112,14 @@ class Episode:
         self._tell("the weather clears")
         self._calm()
 
-    def _appear(self, count: tuple[int, int]) -> None:
-        for _ in range(self.random.randint(*count)):
+    def _appear(self) -> None:
+        for _ in range(self.random.randint(*RECORDS)):
             self._tell(self.world.business.appear(self.world.clocks.there.now()))
 
     def _prove(self) -> None:
-        """A first round in fair weather: what was proven by it need not go one at a time any more."""
+        """The program is launched in fair weather: what is proven by it need not go one at a time any more."""
+        for said in self.world.business.launch(self.world.clocks.there.now()):
+            self._tell(said)
         for kind in ("cycle", "submit", "confirm"):
             self._run(kind)
             self._pass(1300)
@@ -134,9 +134,9 @@ class Episode:
             self._act_there()
         elif draw < 0.115 * self._wildness:
             self._set_clock()
-        elif draw < 0.26:
+        elif draw < 0.3:
             self._tell(self.world.business.happen(self.world.clocks.there.now()))
-        elif draw < 0.38:
+        elif draw < 0.42:
             self._pass(random.choice([1, 30, 200, 700, 2000, 4000, 20000]))
         elif movable and (draw < 0.95 or len(self.world.stage.living) > 2):
             self._move(random.choice(movable))
@@ -152,6 +152,8 @@ class Episode:
     def _begin(self) -> None:
         kind = ROUND[self._begun % len(ROUND)]
         self._begun += 1
+        if self.random.random() < 0.5:
+            self._pass(self.random.choice([60, 700, 1300, 4000]))
         run = self.world.begin(kind if self.random.random() < 0.8 else self.random.choice(ROUND))
         if self.random.random() < 0.4 or self.world.file_is_held:
             self._tell(f"{run.name} begins")

@@ -12,7 +12,7 @@ from impact_pipeline.simulator.impact import Fault, Faults
 # A request that arrives later than that could be one that was proven not to arrive.
 LATEST_ARRIVAL_SECONDS = 300
 # How likely something goes wrong with a request, at a wildness of 1.
-WRITE_RISK, READ_RISK = 0.4, 0.12
+WRITE_RISK, READ_RISK = 0.4, 0.2
 OUTAGE_RISK = 0.012
 KINDS_OF_ANSWERS, KINDS_OF_FATES = 4, 2
 
@@ -54,7 +54,7 @@ class Weather:
                 return outage.answer
         if method == "GET":
             if self._random.random() < READ_RISK * self.wildness:
-                self._spoil_reading(int(parse_qs(query).get("Page", ["1"])[0]))
+                self._spoil_reading(int(parse_qs(query).get("Page", ["0"])[0]))
         elif self._random.random() < WRITE_RISK * self.wildness:
             self._spoil_writing()
         return None
@@ -80,11 +80,12 @@ class Weather:
             self._switch(kind, self._random.choice(_FATES[kind]))
 
     def _spoil_reading(self, page: int) -> None:
-        if self._random.random() < 0.3:
+        """Of a list its pages, too; page 0: a single record."""
+        if page == 0 or self._random.random() < 0.3:
             self._answer()
         else:
-            kind = "missing_page" if page == 1 else self._random.choice(["duplicate_page", "missing_page"])
-            self._switch(kind, {"page": page})
+            kind = self._random.choice(["duplicate_page", "missing_page"])
+            self._switch(kind, {"page": max(page, 2) if kind == "duplicate_page" else page})
 
     def _answer(self) -> Fault:
         kind = self._random.choice(self._answers)

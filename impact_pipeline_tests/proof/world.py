@@ -29,6 +29,7 @@ from impact_pipeline_tests.proof.stage import Run, Stage
 
 START = datetime(2026, 11, 20, 12, tzinfo=UTC)
 SID, TOKEN = "IRproofAccount", "proof-token"
+CUSTOMERS = 14
 # impact.com repeats a sale or a deal for nobody within a month; a lead it does not remember at all.
 DEDUP_DAYS = {Kind.LEAD: 0, Kind.DEAL: 0, Kind.SALE: 30}
 
@@ -67,7 +68,7 @@ class Scene:
     def __init__(self, random: Random, declaration: Declaration, warehouse: Warehouse) -> None:
         self.random, self.warehouse = random, warehouse
         self.clocks = Clocks(START)
-        self.business = Business(random, customers=random.randint(3, 9))
+        self.business = Business(random, customers=random.randint(4, CUSTOMERS))
         self.program = Program(self.clocks.there, declaration)
         self.settings = _settings(random)
         self.reconciled = ReconciliationSettings(
@@ -156,6 +157,7 @@ def _settings(random: Random) -> OutboxSettings:
         connections=random.choice([1, 2, 3]),
         breaker_after=random.choice([3, 5]),
         refused_alike=random.choice([3, 10]),
+        correct_after=timedelta(minutes=random.choice([5, 60])),
     )
 
 
@@ -181,7 +183,7 @@ def declared(random: Random) -> Declaration:
             for kind in Kind
         ),
         partners=(Partner(id=20000, name="Some Partner"), Partner(id=20001, name="Other Partner")),
-        click_ids={f"click-{number}": Click(partner=20000) for number in range(8)},
+        click_ids={f"click-{number}": Click(partner=20000) for number in range(CUSTOMERS)},
         processing_seconds=random.choice([60, 300, 1200]),
         in_progress_seconds=30,
         error_style=random.choice(["readme", "conversions", "gateway"]),
