@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from json.encoder import encode_basestring
-from operator import is_
 
 from impact_pipeline.simulator.salesforce.names import Column, parents_of
 from impact_pipeline.simulator.salesforce.org import Org
@@ -50,18 +49,19 @@ class CsvLines:
         self._printed: dict[object, tuple[list[Record], list[bytes]]] = {}
 
     def of(self, org: Org, found: Found, delimiter: str) -> list[bytes]:
-        """A line for each row, without a header and without line endings; the list is not the caller's to change."""
+        """A line for each row, without a header and without line endings; the list isn't the caller's to change."""
         if any(column.lookups for column in found.columns):
             # A parent may change without the row.
             return _csv_lines(org, found, found.rows, delimiter)
         asked = (found.kind.name, tuple(column.field for column in found.columns), delimiter)
         rows = list(found.rows)
-        known_rows, lines = self._printed.get(asked, ([], []))
-        # By the identity of the record, which a change replaces; the rows are kept so that it stays theirs.
-        if len(rows) != len(known_rows) or not all(map(is_, rows, known_rows)):
-            printed = dict(zip(map(id, known_rows), lines, strict=True))
+        known, lines = self._printed.get(asked, ([], []))
+        # Values that are equal are printed alike.
+        if rows != known:
+            # By the identity of the record, which a change replaces; the rows are kept so that it stays theirs.
+            printed = dict(zip(map(id, known), lines, strict=True))
             new = [row for row in rows if id(row) not in printed]
-            printed |= zip(map(id, new), _csv_lines(org, found, new, delimiter), strict=True)
+            printed.update(zip(map(id, new), _csv_lines(org, found, new, delimiter), strict=True))
             lines = [printed[id(row)] for row in rows]
             self._printed[asked] = (rows, lines)
         return lines

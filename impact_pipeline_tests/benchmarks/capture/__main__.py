@@ -55,15 +55,12 @@ class Run:
     edits: bool = False
     taken: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
-    def warm_up(self, folder: Path) -> None:
-        """A full load that nobody looks at: the simulated org prints its answers, the machine reads its files."""
-        folder.mkdir()
-        _child("cycle", folder, {"wanted": self.wanted}, self.environment)
-
     def round(self, folder: Path) -> None:
         """A fresh warehouse: full load and floor in turn, then a cycle without news, then one per cent of news."""
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
+        if self.org is not None:
+            # Nobody looks at this one: the simulated org prints what was edited, the machine reads its files.
+            _child("cycle", _fresh(folder), {"wanted": self.wanted}, self.environment)
+        _fresh(folder)
         full = self._take("full", "cycle", folder, {"wanted": self.wanted})
         self._take("floor", "floor", folder, {"tables": full["tables"], "until": full["until"]}, like=full)
         if self.org is not None:
@@ -87,6 +84,12 @@ class Run:
             raise SystemExit(f"the floor read {measured['rows_by_object']}, the pipeline {expected}: no comparison.")
         self.taken.setdefault(name, []).append(measured)
         return measured
+
+
+def _fresh(folder: Path) -> Path:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    return folder
 
 
 def _difference(after: Mapping[str, float], before: Mapping[str, float]) -> dict[str, float]:
@@ -269,7 +272,6 @@ def measure(asked: argparse.Namespace, progress: Any) -> dict[str, Any]:
             progress(f"the org was made and loaded in {org.seconds:.1f} s")
             wanted = org.custom_fields if asked.wide else DEALS
             run = Run(environment=org.environment, wanted=wanted, org=org, edits=not asked.wide)
-            run.warm_up(Path(name) / "round")
             _rounds(run, asked.rounds, Path(name), progress)
         return summary(run) | {"org": options}
 
