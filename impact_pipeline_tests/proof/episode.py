@@ -54,8 +54,11 @@ class Verdict:
 def play(seed: int, warehouses: Warehouses) -> Verdict:
     """Play the episode of a seed; the same seed gives the same steps and the same end."""
     random = Random(seed)
-    with warehouses.fresh(is_kept=seed % OPENED_AND_CLOSED != 0) as (file, kept):
-        world = World(random, file, kept, is_planned_well=seed % PLANNED_WELL == 0)
+    with warehouses.fresh(is_kept=seed % OPENED_AND_CLOSED != 0, is_planned_well=seed % PLANNED_WELL == 0) as (
+        file,
+        kept,
+    ):
+        world = World(random, file, kept)
         episode = Episode(world)
         with on_stage(world.stage, world.clocks):
             try:

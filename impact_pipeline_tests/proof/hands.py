@@ -60,13 +60,10 @@ class StagedWarehouse(Warehouse):
     Args:
         kept: a connection to the file that stays open, because opening takes most of a small transaction's time; None
             opens and closes as in production.
-        is_planned_well: whether `kept` looks for good plans. For a few rows that takes longer than a bad plan does, and
-            what a statement means does not depend on it.
     """
 
     stage: Stage
     kept: duckdb.DuckDBPyConnection | None = None
-    is_planned_well: bool = True
 
     @contextmanager
     def transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -82,7 +79,7 @@ class StagedWarehouse(Warehouse):
                 with super().reading(wait_seconds) as con:
                     yield con
             else:
-                yield self._cursor(self.kept)
+                yield self.kept.cursor()
 
     @contextmanager
     def _transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -90,7 +87,8 @@ class StagedWarehouse(Warehouse):
             with super().transaction() as con:
                 yield con
             return
-        con = self._cursor(self.kept)
+        # It has temporary tables of its own, as a new connection would.
+        con = self.kept.cursor()
         con.begin()
         try:
             yield con
@@ -98,13 +96,6 @@ class StagedWarehouse(Warehouse):
             con.rollback()
             raise
         con.commit()
-
-    def _cursor(self, kept: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
-        """It has temporary tables of its own, as a new connection would."""
-        con = kept.cursor()
-        if not self.is_planned_well:
-            con.execute("pragma disable_optimizer")
-        return con
 
 
 class TwinTransport:

@@ -10,7 +10,7 @@ from impact_pipeline_tests.proof.episode import play
 from impact_pipeline_tests.proof.episodes import failure, play_all
 from impact_pipeline_tests.proof.warehouses import Warehouses
 
-EPISODES, PARTS = 60, 4
+EPISODES, PARTS = 72, 4
 
 
 @pytest.mark.parametrize("part", range(PARTS))

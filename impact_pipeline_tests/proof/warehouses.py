@@ -30,8 +30,14 @@ class Warehouses:
             con.execute("alter table conversions.conversion add column OrderSubTotalPostDiscount varchar")
 
     @contextmanager
-    def fresh(self, *, is_kept: bool) -> Iterator[tuple[Path, duckdb.DuckDBPyConnection | None]]:
-        """A warehouse of its own, and a connection that stays open while it is used, if `is_kept`."""
+    def fresh(self, *, is_kept: bool, is_planned_well: bool) -> Iterator[tuple[Path, duckdb.DuckDBPyConnection | None]]:
+        """
+        A warehouse of its own, and a connection that stays open while it is used, if `is_kept`.
+
+        Args:
+            is_planned_well: whether that connection looks for good plans. For a few rows that takes longer than a bad
+                plan does, and what a statement means does not depend on it.
+        """
         folder = self._folder / "episode"
         folder.mkdir()
         kept = None
@@ -40,8 +46,18 @@ class Warehouses:
             if is_kept:
                 kept = duckdb.connect(str(file), config={"threads": 1})
                 kept.execute("set TimeZone = 'UTC'")
+                if not is_planned_well:
+                    kept.execute(f"set disabled_optimizers = '{','.join(_optimizers(kept))}'")
             yield file, kept
         finally:
             if kept is not None:
                 kept.close()
             shutil.rmtree(folder)
+
+
+def _optimizers(con: duckdb.DuckDBPyConnection) -> list[str]:
+    """All that DuckDB knows, but for one that costs less than it saves: columns that nobody reads are never made."""
+    return [
+        str(name)
+        for (name,) in con.execute("select name from duckdb_optimizers() where name <> 'unused_columns'").fetchall()
+    ]

@@ -94,17 +94,15 @@ class World(Scene):
 
     Args:
         file: the warehouse of the episode, migrated.
-        kept: its connection that stays open, or None; is_planned_well: of it, see StagedWarehouse.
+        kept: its connection that stays open, or None; see StagedWarehouse.
     """
 
-    def __init__(
-        self, random: Random, file: Path, kept: duckdb.DuckDBPyConnection | None, *, is_planned_well: bool
-    ) -> None:
+    def __init__(self, random: Random, file: Path, kept: duckdb.DuckDBPyConnection | None) -> None:
         self.stage = Stage()
         super().__init__(
             random,
             declared(random),
-            StagedWarehouse(path=file, stage=self.stage, kept=kept, is_planned_well=is_planned_well, threads=1),
+            StagedWarehouse(path=file, stage=self.stage, kept=kept, threads=1),
         )
         self.api = ImpactApi(self.program)
         self.weather = Weather(random, self.api.faults, self.clocks.monotonic)
