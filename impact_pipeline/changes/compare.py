@@ -69,16 +69,23 @@ def find_changes(
     Args:
         now: time of detection, UTC.
     """
-    first = _one(con, "select coalesce(max(change_id), 0) from changes.change")
+    ((first,),) = con.execute("select coalesce(max(change_id), 0) from changes.change").fetchall()
+    columns = _columns(con)
+    fresh = _fresh(con, objects, columns)
     for watched in objects:
-        if not _columns(con, f"{watched.name}_version"):
+        if watched.name not in columns:
             continue
         for history in watched.histories:
-            _find_passages(con, watched.name, history, cycle_id, now)
-        _find_differences(con, watched.name, cycle_id, now)
-        if watched.items is not None:
-            _find_item_changes(con, watched.name, *watched.items, cycle_id=cycle_id, now=now)
-    _move_cursors(con, objects)
+            if history.object in fresh:
+                _find_passages(con, watched.name, history, cycle_id, now)
+        if watched.name in fresh:
+            sql = difference_sql(watched.name, columns[watched.name])
+            con.execute(sql, {"object": watched.name, "cycle_id": cycle_id, "now": now})
+        if watched.items is not None and watched.items[0] in fresh:
+            items, parent = watched.items
+            sql = _item_change_sql(watched.name, items, parent, columns[items])
+            con.execute(sql, {"object": watched.name, "items": items, "cycle_id": cycle_id, "now": now})
+    _move_cursors(con, fresh)
     rows = con.execute(
         "select object, kind, count(*) from changes.change where change_id > ? group by all order by all", [first]
     ).fetchall()
@@ -113,16 +120,9 @@ def difference_sql(name: str, columns: list[str]) -> str:
     )
 
 
-def _find_differences(con: duckdb.DuckDBPyConnection, name: str, cycle_id: str, now: datetime) -> None:
-    sql = difference_sql(name, _columns(con, name))
-    con.execute(sql, {"object": name, "cycle_id": cycle_id, "now": now})
-
-
 def _find_passages(
     con: duckdb.DuckDBPyConnection, name: str, history: HistorySource, cycle_id: str, now: datetime
 ) -> None:
-    if not _columns(con, f"{history.object}_version"):
-        return
     sql = sql_file(__file__, "passages.sql").format(
         record_table=f"raw.{_q(name)}",
         history_table=f"raw.{_q(history.object)}",
@@ -137,21 +137,15 @@ def _find_passages(
     con.execute(sql, values)
 
 
-def _find_item_changes(
-    con: duckdb.DuckDBPyConnection, name: str, items: str, parent: str, *, cycle_id: str, now: datetime
-) -> None:
-    columns = _columns(con, items)
-    if not columns:
-        return
+def _item_change_sql(name: str, items: str, parent: str, columns: list[str]) -> str:
     compared = [f for f in columns if f not in SYSTEM_FIELDS and not f.startswith("_")]
-    sql = sql_file(__file__, "item_changes.sql").format(
+    return sql_file(__file__, "item_changes.sql").format(
         record_table=f"raw.{_q(name)}",
         item_version_table=f"raw.{_q(items + '_version')}",
         parent=_q(parent),
         common=_common(compared),
         differing=_list([f"case when {_differs(f)} then '{f}' end" for f in compared]),
     )
-    con.execute(sql, {"object": name, "items": items, "cycle_id": cycle_id, "now": now})
 
 
 def _common(compared: list[str]) -> str:
@@ -166,35 +160,39 @@ def _differs(field: str) -> str:
     return f"(c.{_q('c_' + field)} and n.{_q(field)} is distinct from p.{_q(field)})"
 
 
-def _move_cursors(con: duckdb.DuckDBPyConnection, objects: list[WatchedObject]) -> None:
+def _fresh(
+    con: duckdb.DuckDBPyConnection, objects: list[WatchedObject], columns: dict[str, list[str]]
+) -> dict[str, int]:
+    """Object → its newest version, of those that have any which was not compared yet."""
+    compared = dict(con.execute("select object, version_id from changes.cursor").fetchall())
     names = {w.name for w in objects} | {h.object for w in objects for h in w.histories}
     names |= {w.items[0] for w in objects if w.items is not None}
-    for name in sorted(names):
-        if not _columns(con, f"{name}_version"):
-            continue
-        newest = _one(con, f'select coalesce(max("_version_id"), 0) from raw.{_q(name + "_version")}')
+    fresh = {}
+    for name in sorted(names & columns.keys()):
+        sql = f'select coalesce(max("_version_id"), 0) from raw.{_q(name + "_version")}'
+        ((newest,),) = con.execute(sql).fetchall()
+        if newest > compared.get(name, 0):
+            fresh[name] = newest
+    return fresh
+
+
+def _move_cursors(con: duckdb.DuckDBPyConnection, fresh: dict[str, int]) -> None:
+    for name, newest in fresh.items():
         con.execute(
-            "update changes.cursor set version_id = $newest where object = $object and version_id < $newest",
-            {"object": name, "newest": newest},
-        )
-        con.execute(
-            "insert into changes.cursor select $object, $newest "
-            "where not exists (select 1 from changes.cursor where object = $object)",
+            "merge into changes.cursor as c using (select $object as object, $newest as version_id) as n "
+            "on c.object = n.object when matched then update set version_id = n.version_id "
+            "when not matched then insert (object, version_id) values (n.object, n.version_id)",
             {"object": name, "newest": newest},
         )
 
 
-def _columns(con: duckdb.DuckDBPyConnection, table: str) -> list[str]:
+def _columns(con: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
+    """Object → its columns in raw.*, of those that were captured."""
     rows = con.execute(
-        "select column_name from duckdb_columns() where schema_name = 'raw' and table_name = ? order by column_index",
-        [table],
+        "select table_name, list(column_name order by column_index) from duckdb_columns() "
+        "where database_name = current_database() and schema_name = 'raw' group by table_name"
     ).fetchall()
-    return [name for (name,) in rows]
-
-
-def _one(con: duckdb.DuckDBPyConnection, sql: str) -> int:
-    row = con.execute(sql).fetchone()
-    return int(row[0]) if row else 0
+    return dict(rows)
 
 
 def _list(parts: list[str]) -> str:

@@ -74,8 +74,8 @@ def compare(
     event: str | None = None,
 ) -> Comparison:
     """
-    Compare both configurations over the changes that were found in the last `days`, in a transaction that the caller
-    must undo.
+    Compare both configurations over the changes that were found in the last `days`, in a copy of the warehouse: parts
+    are committed.
 
     Raises:
         NothingCaptured: there was no cycle yet.
@@ -120,6 +120,7 @@ def _answer(con: duckdb.DuckDBPyConnection, config: Config, since: int, now: dat
         campaign_id=bound.campaign_id,
         organization_id=bound.organization_id,
         is_guarded=False,
+        is_lasting=True,
     )
 
 

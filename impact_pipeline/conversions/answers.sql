@@ -88,7 +88,7 @@ taken as (
      where entry_order_id is not null
    qualify row_number() over (partition by EventTypeCode, entry_order_id order by event_at, change_id) > 1
        and event_id <> first(event_id) over (partition by EventTypeCode, entry_order_id order by event_at, change_id)),
-said as (
+judged as (
     select c.*,
            case
                when c.trigger_answer = 'hold' and c.word = 'dismiss' then 'skip dismissed'
@@ -120,10 +120,12 @@ said as (
                when c.is_released or c.is_accepted then 'send released'
                when c.stands is not null then 'send entered_again'
                else 'send ' || c.trigger_reason
-           end as verdict,
-           verdict in ('skip dismissed', 'send released') or verdict = 'hold sending_off' and word = 'hold' as is_said
+           end as verdict
       from considered as c
-      left join taken as k using (change_id, event))
+      left join taken as k using (change_id, event)),
+said as (
+    select *, verdict in ('skip dismissed', 'send released') or verdict = 'hold sending_off' and word = 'hold' as is_said
+      from judged)
 select s.change_id, s.object, s.Id, s.event, s.role, s.kind,
        split_part(s.verdict, ' ', 1) as decision,
        split_part(s.verdict, ' ', 2) as reason,

@@ -80,6 +80,7 @@ def decision_assets(declared: Config) -> dg.AssetsDefinition:
                 now=clock.now(),
                 campaign_id=bound.campaign_id,
                 organization_id=bound.organization_id,
+                is_lasting=True,
             )
             shown = {
                 key: table_metadata(con, *key.path) | {"preview": preview(con, key.path, columns)}

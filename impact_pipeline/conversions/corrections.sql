@@ -116,7 +116,8 @@ weighed as (
       left join newest as n using (change_id, event)
       left join request as t on t.event_id = c.event_id
       left join locked as l on l.event_id = c.event_id),
-said as (
+-- One step a time: DuckDB computes the expression of an alias anew wherever the same list names it.
+answered as (
     select w.*,
            case
                -- Without proof nothing follows, and it ends by itself: with proof, or when the record is there again.
@@ -158,24 +159,40 @@ said as (
                     then 'correct status_changed'
                when w.uses_lines then 'correct items_changed'
                else 'correct amount_changed'
-           end as answer,
-           case when starts_with(answer, 'correct ') and w.correction_count >= $corrections_maximum then 'hold flapping'
-                else answer end as weight,
-           case when weight = 'correct refunded' and w.newest_amount = 0
+           end as answer
+      from weighed as w),
+limited as (
+    select *,
+           case when starts_with(answer, 'correct ') and correction_count >= $corrections_maximum then 'hold flapping'
+                else answer end as weight
+      from answered
+     where answer is not null),
+meant as (
+    select *,
+           case when weight = 'correct refunded' and newest_amount = 0
                      or weight in ('correct record_deleted', 'correct condition_lost', 'correct requested') then 'reversed'
                 else 'live' end as state_wanted,
            case when weight in ('correct amount_changed', 'correct items_changed', 'correct status_changed', 'correct refunded')
-                then w.newest_amount end as told_amount,
-           coalesce(w.word = 'release'
-                    or w.word = 'accept'
-                       and w.subject = md5(concat_ws('|', '', coalesce(told_amount::varchar, ''), '')),
-                    false) as is_cleared,
-           case when w.word = 'dismiss' and (w.is_guarded or w.kind = 'requested' or starts_with(weight, 'hold ')) then 'skip dismissed'
-                when w.is_guarded and not is_cleared and starts_with(weight, 'correct ') then 'hold mass_change'
-                else weight end as verdict,
+                then newest_amount end as told_amount
+      from limited),
+cleared as (
+    select *,
+           coalesce(word = 'release'
+                    or word = 'accept'
+                       and subject = md5(concat_ws('|', '', coalesce(told_amount::varchar, ''), '')),
+                    false) as is_cleared
+      from meant),
+judged as (
+    select *,
+           case when word = 'dismiss' and (is_guarded or kind = 'requested' or starts_with(weight, 'hold ')) then 'skip dismissed'
+                when is_guarded and not is_cleared and starts_with(weight, 'correct ') then 'hold mass_change'
+                else weight end as verdict
+      from cleared),
+said as (
+    select *,
            verdict in ('skip dismissed', 'correct requested')
                or is_cleared and starts_with(verdict, 'correct ') as is_said
-      from weighed as w)
+      from judged)
 select change_id, event, event_id,
        split_part(verdict, ' ', 1) as decision,
        split_part(verdict, ' ', 2) as reason,
@@ -196,4 +213,3 @@ select change_id, event, event_id,
        case when not is_unsent and (newest_CustomerStatus is distinct from sent_CustomerStatus or is_modified)
             then case when rule is null then reported_CustomerStatus else newest_CustomerStatus end end as CustomerStatus
   from said
- where verdict is not null

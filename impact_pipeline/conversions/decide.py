@@ -24,7 +24,7 @@ from impact_pipeline.config.load import Config, ObjectConfig
 from impact_pipeline.config.models import CORRECTIONS_MAXIMUM
 from impact_pipeline.config.parameters import catalogue
 from impact_pipeline.config.types import type_problems
-from impact_pipeline.conversions import guards
+from impact_pipeline.conversions import guards, under_way
 from impact_pipeline.conversions.facts import find_facts
 from impact_pipeline.conversions.identities import mark_changed_identities
 from impact_pipeline.conversions.lines import item_parameters, item_sql, make_lines
@@ -33,17 +33,16 @@ from impact_pipeline.conversions.moments import HISTORY_ROWS
 from impact_pipeline.conversions.refunds import refund_change_sql
 from impact_pipeline.conversions.relations import Captured, captured
 from impact_pipeline.conversions.renames import list_renames
+from impact_pipeline.conversions.under_way import Begun
 from impact_pipeline.conversions.words import OVERRULED
 from impact_pipeline.warehouse.sql import add_columns, quote_identifier, quote_literal, sql_file
 
-# A slice of so many leaves room in the warehouse's memory limit for what DuckDB keeps of those before it.
 SLICE_SIZE = 200_000
-# Temporary tables that nobody reads any more once a slice, or all slices of an object, have been answered.
+# Temporary tables that nobody reads any more once a slice has been answered.
 _OF_SLICE = [
     "open_pair", "carried", "pair", "pair_change", "renamed", "moment", "triggered", "fact", "need", "refund", "line",
     "newest", "converted_lead", "mapped", "mapped_item", "standing", "answer", "correction", "to_send", "covering",
 ]  # fmt: skip
-_OF_OBJECT = ["waiting_pair", "sliced", "fresh_change", "carrying"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,10 +66,11 @@ def decide(
     campaign_id: str,
     organization_id: str,
     is_guarded: bool = True,
+    is_lasting: bool = False,
     slice_size: int = SLICE_SIZE,
 ) -> DecisionCounts:
     """
-    Answer what is new or open, in the caller's transaction.
+    Answer what is new or open, in the caller's transaction, and what a call that was cut off had left.
 
     Writes conversions.decision and covered only where an answer changes; conversions.conversion and item for what is to
     be sent and was never intended; conversions.wanted for corrections; conversions.customer for the first CustomerId of
@@ -78,6 +78,8 @@ def decide(
 
     Args:
         is_guarded: false where nothing can follow from it: a guard would hide what was asked about.
+        is_lasting: whether slices are committed where an object has more than one, as memory is given back only then;
+            the end is left to the caller. See under_way.
         slice_size: about how many changes are answered at a time, a record's always together. Fewer read the records'
             tables more often, more need more memory.
 
@@ -85,7 +87,6 @@ def decide(
         UnknownPath: the configuration names a field that was not captured.
         ConfigError: it compares or computes what does not go together by the types of the fields.
     """
-    first = _newest_decision(con)
     con.execute(
         "insert into conversions.config select $hash, $config, $now "
         "where not exists (select 1 from conversions.config where config_hash = $hash)",
@@ -94,24 +95,32 @@ def decide(
     described = captured(con)
     if problems := type_problems(config, described.type_of):
         raise ConfigError(problems)
-    guards.begin(con)
+    begun = under_way.begin(con, now=now)
+    _keep_open(con, begun)
     list_renames(con, described)
     mark_changed_identities(con, config if is_guarded else None)
     con.execute(sql_file(__file__, "close.sql"))
-    for about in _parents_first(config):
-        if about.name in described.types:
-            step = _Step(con, config, about, described, now, slice_size)
-            step.run(cycle_id=cycle_id, run_id=run_id, campaign_id=campaign_id, organization_id=organization_id)
+    there = [about for about in _parents_first(config) if about.name in described.types]
+    for about in there:
+        step = _Step(con, config, about, described, now, begun, slice_size, is_lasting)
+        step.run(cycle_id=cycle_id, run_id=run_id, campaign_id=campaign_id, organization_id=organization_id)
     if is_guarded:
-        there = [name for name in config.objects if name in described.types]
-        guards.hold_back(con, config, there, after=first, now=now)
-    for name in ("drop_open.sql", "keep_open.sql"):
-        con.execute(sql_file(__file__, name), {"after": first})
+        guards.hold_back(con, config, [about.name for about in there], begun)
+    for about in there:
+        con.execute(sql_file(__file__, "move_cursor.sql"), {"object": about.name})
+    _keep_open(con, begun)
+    under_way.end(con)
     rows = con.execute(
         "select object, event, decision, reason, count(*) from conversions.decision where decision_id > ? group by all",
-        [first],
+        [begun.decision_id],
     ).fetchall()
     return DecisionCounts(by_answer={(o, e, d, r): count for o, e, d, r, count in rows})
+
+
+def _keep_open(con: duckdb.DuckDBPyConnection, begun: Begun) -> None:
+    """Bring the open decisions up to those of this call, and of one that was cut off."""
+    for name in ("drop_open.sql", "keep_open.sql"):
+        con.execute(sql_file(__file__, name), {"after": begun.decision_id})
 
 
 class _Step:
@@ -124,14 +133,18 @@ class _Step:
         about: ObjectConfig,
         described: Captured,
         now: datetime,
+        begun: Begun,
         slice_size: int,
+        is_lasting: bool,
     ) -> None:
         self.con = con
         self.config = config
         self.about = about
         self.captured = described
         self.now = now
+        self.begun = begun
         self.slice_size = slice_size
+        self.is_lasting = is_lasting
 
     def run(self, *, cycle_id: str, run_id: str, campaign_id: str, organization_id: str) -> None:
         for sql in refund_change_sql(self.about):
@@ -141,9 +154,10 @@ class _Step:
             "slices.sql",
             formats={"merged": self._merged_records()},
             object=self.about.name,
+            after=self.begun.decision_id,
             slice_size=self.slice_size,
         )
-        self._execute("fresh_changes.sql", object=self.about.name)
+        self._execute("fresh_changes.sql", object=self.about.name, after=self.begun.decision_id)
         self._execute("carried.sql", object=self.about.name)
         decided: dict[str, Any] = {
             "config_hash": self.config.hash,
@@ -151,11 +165,11 @@ class _Step:
             "run_id": run_id,
             "now": self.now,
         }
-        for (number,) in self.con.execute("select distinct slice from sliced order by slice").fetchall():
+        slices = self.con.execute("select distinct slice from sliced order by slice").fetchall()
+        for (number,) in slices:
             self._answer(number, decided, campaign_id=campaign_id, organization_id=organization_id)
-            self._let_go(_OF_SLICE)
-        self._let_go(_OF_OBJECT)
-        self._execute("move_cursor.sql", object=self.about.name)
+            if self.is_lasting and len(slices) > 1:
+                self._commit()
 
     def _answer(self, number: int, decided: dict[str, Any], *, campaign_id: str, organization_id: str) -> None:
         """Answer the pairs of one slice of the records."""
@@ -190,15 +204,18 @@ class _Step:
         self._execute("record.sql", **decided)
         self._write()
 
-    def _let_go(self, tables: list[str]) -> None:
-        """
-        Give back the memory of temporary tables.
-
-        What a transaction drops or replaces, DuckDB keeps until its end; only columns that are dropped go at once.
-        """
-        sql = sql_file(__file__, "held_columns.sql")
-        for table, column in self.con.execute(sql, {"tables": tables, "prefix": HISTORY_ROWS}).fetchall():
-            self.con.execute(f"alter table temp.{_q(table)} drop column {_q(column)}")
+    def _commit(self) -> None:
+        """Keep what the slice has come to, and give back the memory of its tables, which DuckDB keeps until then."""
+        made = self.con.execute(
+            "select table_name from duckdb_tables() where database_name = 'temp' "
+            "and (list_contains($tables, table_name) or starts_with(table_name, $prefix))",
+            {"tables": _OF_SLICE, "prefix": HISTORY_ROWS},
+        ).fetchall()
+        for (table,) in made:
+            self.con.execute(f"drop table temp.{_q(table)}")
+        under_way.keep(self.con, self.begun)
+        self.con.commit()
+        self.con.begin()
 
     def _write(self) -> None:
         self._write_conversions()
@@ -272,11 +289,6 @@ def _parents_first(config: Config) -> list[ObjectConfig]:
     """Objects whose records are converted into others come first: their pins hold for what they became."""
     order = {"Lead": 0, "Contact": 1, "Account": 2}
     return sorted(config.objects.values(), key=lambda about: (order.get(about.name, 3), about.name))
-
-
-def _newest_decision(con: duckdb.DuckDBPyConnection) -> int:
-    row = con.execute("select coalesce(max(decision_id), 0) from conversions.decision").fetchone()
-    return int(row[0]) if row else 0
 
 
 def _column(parameter: str) -> str:

@@ -2,41 +2,34 @@
 What stops a cycle before it tells too much: more rows or money than the configuration allows, or a watched field that
 changed on too many records at once.
 
-It looks at one call of decide as a whole, when all objects have been answered. What it holds back ends as mass_change,
-and stays held until it is accepted or released; what comes later is weighed by itself.
+It looks at one call of decide as a whole, when all objects have been answered, together with what a call before it
+had answered when it was cut off. What it holds back ends as mass_change, and stays held until it is accepted or
+released; what comes later is weighed by itself.
 """
-
-from datetime import datetime
 
 import duckdb
 
 from impact_pipeline.config.load import Config
+from impact_pipeline.conversions.under_way import Begun
 from impact_pipeline.warehouse.sql import quote_identifier, quote_literal, sql_file
 
 # Below so many records a share says nothing: five of ten deals move on any good day.
 LEAST_MASS = 100
 
 
-def begin(con: duckdb.DuckDBPyConnection) -> None:
-    """Remember how things stand before the first object is answered."""
-    for name in ("guards_before.sql", "guards_wanted.sql"):
-        con.execute(sql_file(__file__, name))
-
-
-def hold_back(con: duckdb.DuckDBPyConnection, config: Config, captured: list[str], *, after: int, now: datetime) -> int:
+def hold_back(con: duckdb.DuckDBPyConnection, config: Config, captured: list[str], begun: Begun) -> int:
     """
-    Turn what goes beyond a guard into holds, in the caller's transaction.
+    Turn what goes beyond a guard into holds, in the caller's transaction; before the cursors of the objects move.
 
     Args:
         captured: objects of the configuration that were captured.
-        after: the newest decision before this call.
-        now: the time of this call, by which its pins are known.
+        begun: since when; its pins are known by the time.
 
     Returns:
         How many decisions were held back.
     """
     guards = config.pipeline.guards
-    _run(con, "guards_told.sql", after=after)
+    _run(con, "guards_told.sql", after=begun.decision_id)
     if not _count(con, "told"):
         return 0
     watched = [(name, field) for name in captured for field in sorted(config.watched_fields(name) | {"items"})]
@@ -64,8 +57,8 @@ def hold_back(con: duckdb.DuckDBPyConnection, config: Config, captured: list[str
     )
     held = _count(con, "held_back")
     if held:
-        _run(con, "guards_decision.sql", after=after)
-        _run(con, "guards_unpin.sql", now=now)
+        _run(con, "guards_decision.sql")
+        _run(con, "guards_unpin.sql", began_at=begun.began_at)
         _run(con, "guards_unwant.sql")
         _run(con, "guards_want_again.sql")
     return held

@@ -31,7 +31,7 @@ mass_limit as (
       from told as t
       join mass as m on m.object = t.object and list_contains(t.fields, m.field)
      group by t.event_id)
-select t.change_id, t.event, t.event_id, t.decision,
+select t.decision_id, t.change_id, t.event, t.event_id, t.decision,
        coalesce((select words from rows_limit), (select words from money_limit), l.words) as guard
   from told as t
   left join mass_limit as l using (event_id)

@@ -18,7 +18,7 @@ reported as (
        and event_id in (select event_id from fresh where decision = 'correct')
      group by event_id
     having bool_or(intended_at is not null and state <> 'withdrawn'))
-select f.change_id, f.event, f.event_id, f.object, f.decision,
+select f.decision_id, f.change_id, f.event, f.event_id, f.object, f.decision,
        case when f.decision = 'send' then abs(coalesce(f.amount, 0))
             else abs(coalesce(f.amount, 0) - coalesce(v.amount, 0)) end as money,
        coalesce(f.CurrencyCode, v.CurrencyCode) as CurrencyCode,

@@ -2,7 +2,7 @@
 -- Reads    held_back
 -- Writes   conversions.customer
 -- Grain    one row per record
--- Binds    $now timestamptz
+-- Binds    $began_at timestamptz
 delete from conversions.customer
- where pinned_at = $now
+ where pinned_at >= $began_at
    and event_id in (select event_id from held_back where decision = 'send')

@@ -8,3 +8,7 @@ select decision_id, change_id, object, event, decision, event_id
   from conversions.decision
  where decision_id > $after
    and (decision = 'hold' or decision = 'send' and carries)
+   and decision_id not in (select previous_decision_id
+                             from conversions.decision
+                            where decision_id > $after
+                              and previous_decision_id is not null)

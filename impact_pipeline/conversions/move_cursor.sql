@@ -1,4 +1,4 @@
--- What     remembers how far the changes of the object have been answered: through the newest change of any object, so
+-- What     remembers how far the changes of the objects have been answered: through the newest change of any object, so
 --          that what all objects have behind them need not be read again
 -- Reads    changes.change
 -- Writes   conversions.cursor

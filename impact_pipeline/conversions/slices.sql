@@ -1,9 +1,10 @@
 -- What     which records are answered together: all changes of a record, the records in the order of their changes; merged
 --          ones first and together, also those without a change
--- Reads    changes.change, conversions.cursor, waiting_pair; {merged}: the records of the object that were merged
+-- Reads    changes.change, conversions.cursor, decision, waiting_pair; {merged}: the records of the object that were merged
 -- Writes   sliced (temporary)
 -- Grain    one row per record
--- Binds    $object varchar; $slice_size bigint: about how many changes are answered at a time, so that memory stays bounded
+-- Binds    $object varchar; $after bigint: the newest decision before this call, or before one that was cut off
+--          $slice_size bigint: about how many changes are answered at a time, so that memory stays bounded
 create or replace temp table sliced as
 with
 record as (
@@ -12,6 +13,10 @@ record as (
               from changes.change
              where object = $object
                and change_id > coalesce((select change_id from conversions.cursor where object = $object), 0)
+               and change_id not in (select change_id
+                                       from conversions.decision
+                                      where decision_id > $after
+                                        and object = $object)
              group by Id
              union all
             select Id, count(*), min(event_at) from waiting_pair group by Id)

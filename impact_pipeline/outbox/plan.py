@@ -48,12 +48,14 @@ def rehearse(con: duckdb.DuckDBPyConnection, config: Config, *, now: datetime) -
     """
     Decide and queue as the next cycle would, and fill table due; the newest decision that was there before.
 
+    In a copy of the warehouse: parts are committed.
+
     Raises:
         NothingCaptured: there was no cycle yet.
         UnknownPath: the configuration names a field that was not captured.
     """
     row = con.execute("select coalesce(max(decision_id), 0) from conversions.decision").fetchone()
-    decide_and_enqueue(con, config, run_id=RUN_ID, now=now)
+    decide_and_enqueue(con, config, run_id=RUN_ID, now=now, is_lasting=True)
     read_due(con, settings_of(config, binding(con).campaign_id), now)
     return int(row[0]) if row else 0
 
@@ -68,7 +70,7 @@ def plan(
     limit: int = 20,
 ) -> Plan:
     """
-    The plan, in a transaction that the caller must undo.
+    The plan, made in a copy of the warehouse: parts are committed.
 
     Args:
         object_name, event: only of these; None: all.

@@ -14,6 +14,7 @@ import duckdb
 from impact_pipeline.config.load import Config
 from impact_pipeline.config.parameters import Parameter, catalogue
 from impact_pipeline.conversions.decide import decide
+from impact_pipeline.conversions.under_way import is_under_way, must_be_whole
 from impact_pipeline.outbox.moves import carry_out, list_moves
 from impact_pipeline.outbox.settings import OutboxSettings, settings_of
 from impact_pipeline.warehouse.cycles import binding, newest_cycle
@@ -54,7 +55,11 @@ def enqueue(con: duckdb.DuckDBPyConnection, settings: OutboxSettings, *, run_id:
 
     Args:
         now: UTC.
+
+    Raises:
+        CutOffError: the cycle that decided last was cut off.
     """
+    must_be_whole(con)
     list_moves(con)
     con.execute(sql_file(__file__, "queue_sendable.sql"))
     con.execute(body_sql(_columns(con, "conversion"), _columns(con, "item")))
@@ -87,9 +92,14 @@ def enqueue(con: duckdb.DuckDBPyConnection, settings: OutboxSettings, *, run_id:
     )
 
 
-def decide_and_enqueue(con: duckdb.DuckDBPyConnection, config: Config, *, run_id: str, now: datetime) -> QueueCounts:
+def decide_and_enqueue(
+    con: duckdb.DuckDBPyConnection, config: Config, *, run_id: str, now: datetime, is_lasting: bool = False
+) -> QueueCounts:
     """
     Answer what is new or open by what was captured last, and queue what follows, as the next cycle would.
+
+    Args:
+        is_lasting: as in decide.
 
     Raises:
         NothingCaptured: there was no cycle yet.
@@ -104,6 +114,7 @@ def decide_and_enqueue(con: duckdb.DuckDBPyConnection, config: Config, *, run_id
         now=now,
         campaign_id=bound.campaign_id,
         organization_id=bound.organization_id,
+        is_lasting=is_lasting,
     )
     return enqueue(con, settings_of(config, bound.campaign_id), run_id=run_id, now=now)
 
@@ -133,7 +144,7 @@ def queue_corrections(
     Returns:
         How many corrections were queued, withdrawn and left out.
     """
-    if not _number(
+    if is_under_way(con) or not _number(
         con,
         "select count(*) from (from (select event_id from conversions.wanted union all select event_id "
         "from outbox.request where Type <> 'Conversion' and state = 'ready') limit 1)",

@@ -2,23 +2,56 @@
 
 import json
 import re
+import shutil
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 import duckdb
+import pytest
 
 from impact_pipeline.changes.compare import find_changes
 from impact_pipeline.changes.watched import watched_objects
+from impact_pipeline.config.load import Config
 from impact_pipeline.conversions.decide import decide
+from impact_pipeline.conversions.under_way import CutOffError
+from impact_pipeline.outbox.queue import enqueue, queue_corrections
+from impact_pipeline.outbox.settings import settings_of
 from impact_pipeline.warehouse.cycles import binding, newest_cycle
 from impact_pipeline_tests.benchmarks.conversions import world
 
 SIZE = world.Size(new=150, records=400, lines=200)
 
 
-def compute(con: duckdb.DuckDBPyConnection, number: int, slice_size: int) -> None:
-    bound, cycle_id, config = binding(con), newest_cycle(con), world.config()
+class Killed(Exception):
+    """Stands for a process that is killed."""
+
+
+class Mortal:
+    """A connection whose process is killed at one of its commits."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, lives: int) -> None:
+        self.con, self.lives = con, lives
+        self.execute, self.begin = con.execute, con.begin
+
+    def commit(self) -> None:
+        if not self.lives:
+            raise Killed
+        self.lives -= 1
+        self.con.commit()
+
+
+def compute(
+    con: duckdb.DuckDBPyConnection,
+    number: int,
+    slice_size: int,
+    *,
+    config: Config | None = None,
+    is_lasting: bool = False,
+) -> None:
+    bound, cycle_id, config = binding(con), newest_cycle(con), config or world.config()
     find_changes(con, watched_objects(config), cycle_id=cycle_id, now=world.at(number))
     decide(
         con,
@@ -28,14 +61,23 @@ def compute(con: duckdb.DuckDBPyConnection, number: int, slice_size: int) -> Non
         now=world.at(number),
         campaign_id=bound.campaign_id,
         organization_id=bound.organization_id,
+        is_lasting=is_lasting,
         slice_size=slice_size,
     )
 
 
-def answered(path: Path, number: int, slice_size: int) -> list[list[Any]]:
-    """What a cycle decides and maps, without the numbers of decisions."""
+def answered(
+    path: Path, number: int, slice_size: int, *, config: Config | None = None, lives: int | None = None
+) -> list[list[Any]]:
+    """What a cycle decides and maps, without the numbers of decisions; it is killed `lives` commits on, if not None."""
+    if lives is not None:
+        with suppress(Killed), world.bounded(path).transaction() as con:
+            mortal = cast(duckdb.DuckDBPyConnection, Mortal(con, lives))
+            compute(mortal, number, slice_size, config=config, is_lasting=True)
+            raise AssertionError("was not killed")
+        must_wait(path)
     with world.bounded(path).transaction() as con:
-        compute(con, number, slice_size)
+        compute(con, number, slice_size, config=config, is_lasting=lives is not None)
         return [
             con.execute(f"select * exclude ({left_out}) from conversions.{table} order by all").fetchall()
             for table, left_out in {
@@ -48,6 +90,44 @@ def answered(path: Path, number: int, slice_size: int) -> list[list[Any]]:
                 "cursor": "object",
             }.items()
         ]
+
+
+def must_wait(path: Path) -> None:
+    """Nothing follows from the decisions of a cycle that was cut off."""
+    with world.bounded(path).rehearsal() as con:
+        settings = settings_of(world.config(), "4711")
+        requests = con.execute("from outbox.request order by request_id").fetchall()
+        with pytest.raises(CutOffError):
+            enqueue(con, settings, run_id="run", now=world.at(2))
+        assert queue_corrections(con, settings, run_id="run", now=world.at(2)) == (0, 0, 0)
+        assert con.execute("from outbox.request order by request_id").fetchall() == requests
+        assert con.execute("select count(*) > 0 from conversions.decision").fetchall() == [(True,)]
+
+
+def bounded_to(max_rows: int | None) -> Config:
+    config = world.config()
+    guards = config.pipeline.guards.model_copy(update={"max_rows": max_rows})
+    return replace(config, pipeline=config.pipeline.model_copy(update={"guards": guards}))
+
+
+@pytest.mark.parametrize("max_rows", [None, 10])
+def test_a_cycle_that_was_cut_off_between_slices_ends_as_if_it_had_not_been(
+    tmp_path: Path, max_rows: int | None
+) -> None:
+    """Also what the guards weigh is the whole cycle, and what they take back is as before all of it."""
+    path, copy = tmp_path / "whole.duckdb", tmp_path / "cut_off.duckdb"
+    world.first_load(path, SIZE)
+    answered(path, 0, 1_000_000)
+    world.tell_sent(path, 0)
+    world.edit(path, SIZE, 1)
+    shutil.copyfile(path, copy)
+
+    whole, cut_off = (
+        answered(file, 1, 40, config=bounded_to(max_rows), lives=lives) for file, lives in ((path, None), (copy, 2))
+    )
+
+    assert cut_off == whole
+    assert any("mass_change" in row for row in whole[0]) == (max_rows is not None)
 
 
 def test_slices_answer_as_all_changes_at_once_do(tmp_path: Path) -> None:

@@ -81,13 +81,13 @@ def _used() -> float:
 
 
 def cycle(path: Path, number: int) -> Measured:
-    """Changes and conversions of what was captured since, from opening the warehouse to closing it."""
+    """Changes and conversions of what was captured since, each with opening and closing the warehouse, as in a run."""
     asked, watch = config(), _Watch()
     with bounded(path).transaction() as con:
+        changes = find_changes(con, watched_objects(asked), cycle_id=newest_cycle(con), now=at(number))
+    watch.lap("changes")
+    with bounded(path).transaction() as con:
         bound, newest = binding(con), newest_cycle(con)
-        watch.lap("open")
-        changes = find_changes(con, watched_objects(asked), cycle_id=newest, now=at(number))
-        watch.lap("changes")
         decisions = decide(
             con,
             asked,
@@ -96,9 +96,9 @@ def cycle(path: Path, number: int) -> Measured:
             now=at(number),
             campaign_id=bound.campaign_id,
             organization_id=bound.organization_id,
+            is_lasting=True,
         )
-        watch.lap("conversions")
-    watch.lap("commit")
+    watch.lap("conversions")
     counts = {"changes": changes.total, "decisions": decisions.total}
     for (_, _, decision, _), count in decisions.by_answer.items():
         counts[decision] = counts.get(decision, 0) + count
