@@ -23,6 +23,8 @@ from impact_pipeline.warehouse.cycles import binding, newest_cycle
 from impact_pipeline_tests.benchmarks.conversions import world
 
 SIZE = world.Size(new=150, records=400, lines=200)
+# Most records are edited in each round, so that some are corrected and some holds end.
+BUSY = world.Size(new=390, records=400, lines=200)
 
 
 class Killed(Exception):
@@ -68,7 +70,7 @@ def compute(
 
 def answered(
     path: Path, number: int, slice_size: int, *, config: Config | None = None, lives: int | None = None
-) -> list[list[Any]]:
+) -> dict[str, list[Any]]:
     """What a cycle decides and maps, without the numbers of decisions; it is killed `lives` commits on, if not None."""
     if lives is not None:
         with suppress(Killed), world.bounded(path).transaction() as con:
@@ -78,8 +80,8 @@ def answered(
         must_wait(path)
     with world.bounded(path).transaction() as con:
         compute(con, number, slice_size, config=config, is_lasting=lives is not None)
-        return [
-            con.execute(f"select * exclude ({left_out}) from conversions.{table} order by all").fetchall()
+        return {
+            table: con.execute(f"select * exclude ({left_out}) from conversions.{table} order by all").fetchall()
             for table, left_out in {
                 "current_decision": "decision_id, previous_decision_id",
                 "open_decision": "decision_id",
@@ -89,7 +91,7 @@ def answered(
                 "customer": "pinned_at",
                 "cursor": "object",
             }.items()
-        ]
+        }
 
 
 def must_wait(path: Path) -> None:
@@ -104,9 +106,19 @@ def must_wait(path: Path) -> None:
         assert con.execute("select count(*) > 0 from conversions.decision").fetchall() == [(True,)]
 
 
+def want_what_was_sent(path: Path) -> list[Any]:
+    """As if each reported event had been corrected before, and back; what is wanted then."""
+    with world.bounded(path).transaction() as con:
+        con.execute(
+            "insert into conversions.wanted (event_id, state, amount, change_id, wanted_at) "
+            "select event_id, 'live', amount, change_id, event_at from conversions.conversion"
+        )
+        return con.execute("select * exclude (wanted_at) from conversions.wanted order by all").fetchall()
+
+
 def bounded_to(max_rows: int | None) -> Config:
     config = world.config()
-    guards = config.pipeline.guards.model_copy(update={"max_rows": max_rows})
+    guards = config.pipeline.guards.model_copy(update={"max_rows": max_rows, "mass_change": None})
     return replace(config, pipeline=config.pipeline.model_copy(update={"guards": guards}))
 
 
@@ -116,18 +128,27 @@ def test_a_cycle_that_was_cut_off_between_slices_ends_as_if_it_had_not_been(
 ) -> None:
     """Also what the guards weigh is the whole cycle, and what they take back is as before all of it."""
     path, copy = tmp_path / "whole.duckdb", tmp_path / "cut_off.duckdb"
-    world.first_load(path, SIZE)
-    answered(path, 0, 1_000_000)
-    world.tell_sent(path, 0)
-    world.edit(path, SIZE, 1)
+    world.first_load(path, BUSY)
+    for number in (0, 1):
+        answered(path, number, 1_000_000, config=bounded_to(None))
+        world.tell_sent(path, number)
+        world.edit(path, BUSY, number + 1)
+    wanted = want_what_was_sent(path)
     shutil.copyfile(path, copy)
 
     whole, cut_off = (
-        answered(file, 1, 40, config=bounded_to(max_rows), lives=lives) for file, lives in ((path, None), (copy, 2))
+        answered(file, 2, 100, config=bounded_to(max_rows), lives=lives) for file, lives in ((path, None), (copy, 3))
     )
 
     assert cut_off == whole
-    assert any("mass_change" in row for row in whole[0]) == (max_rows is not None)
+    assert any("mass_change" in row for row in whole["current_decision"]) == (max_rows is not None)
+    assert any("correct" in row for row in whole["current_decision"]) == (max_rows is None)
+    with world.bounded(copy).reading() as con:
+        held = con.execute(
+            "select event_id from conversions.current_decision where reason = 'mass_change' and not carries"
+        ).fetchall()
+    assert bool(held) == (max_rows is not None)
+    assert {row for row in wanted if row[:1] in held} == {row for row in cut_off["wanted"] if row[:1] in held}
 
 
 def test_slices_answer_as_all_changes_at_once_do(tmp_path: Path) -> None:
@@ -142,7 +163,7 @@ def test_slices_answer_as_all_changes_at_once_do(tmp_path: Path) -> None:
         found.append(answers)
 
     assert found[0] == found[1]
-    assert len(found[0][1][2]) > 20, "conversions"
+    assert len(found[0][1]["conversion"]) > 20
 
 
 class Watched:
