@@ -137,7 +137,7 @@ def _put(con: duckdb.DuckDBPyConnection, name: str, *, cycle: int) -> None:
     """Table `made` becomes the current rows of the object; those that it supersedes are past versions."""
     plan = _plans()[name]
     field_set = prepare(con, plan, now=at(cycle))
-    names = {"past_table": past_table(name), "table": table(name)}
+    names = {"past_table": past_table(name), "table": table(name), "current": table(name)}
     made = {column for (column,) in con.execute("select column_name from (describe made)").fetchall()}
     fields = [field.name for field in plan.fields if field.name in made]
     con.execute(
