@@ -38,5 +38,9 @@ def names_of_one_value(con: duckdb.DuckDBPyConnection, object_name: str) -> dict
 
 def mark_renamed(con: duckdb.DuckDBPyConnection, object_name: str) -> None:
     """Fill the temporary table renamed: changes in table pair that only follow a rename; after list_renames."""
+    con.execute("create or replace temp table renamed (change_id bigint, fields varchar[], is_accepted boolean)")
+    # Which changes they are about takes looking at all changes, and hardly any org renames anything.
+    if not con.execute("select 1 from rename where object = ? limit 1", [object_name]).fetchone():
+        return
     versions = f"raw.{quote_identifier(object_name + '_version')}"
     con.execute(sql_file(__file__, "renames_pairs.sql").format(versions=versions), {"object": object_name})

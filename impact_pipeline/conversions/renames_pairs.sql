@@ -3,7 +3,7 @@
 -- Writes   renamed (temporary)
 -- Grain    one row per change
 -- Binds    $object varchar
-create or replace temp table renamed as
+insert into renamed
 select c.change_id, list(distinct r.field) as fields, bool_and(r.is_accepted) as is_accepted
   from (select distinct change_id from pair) as q
   join changes.change as c using (change_id)
