@@ -162,7 +162,8 @@ class Writer:
                 self._at_end(con)
         for arrival, row in zip(arrivals, captured, strict=True):
             for rows in arrival.piece.staged:
-                rows.path.unlink()
+                # Where the lane is left, the next run may have removed it as a file that a killed run has left.
+                rows.path.unlink(missing_ok=True)
             arrival.piece.done()
             self.captured.append(row)
             self.run.on_captured(row)

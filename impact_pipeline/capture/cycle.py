@@ -201,7 +201,7 @@ def capture_objects(
                 warehouse=warehouse,
                 run_id=run_id,
                 lane=LANE,
-                token=held.token,
+                held=held,
                 reader=reader_of(client, folder, staging, options, fetched),
                 clock=clock,
                 options=options,
@@ -221,14 +221,19 @@ def capture_objects(
                 with run.transaction() as con:
                     writer.ready(con)
             extraction = Extraction(writer=writer, plans=plans, until=until, filters=filters or {})
-            extraction.read_new(logs, open_since)
+            unlogged = {name for name, log in logs.items() if log is None}
+            to_sweep = [plan for name, plan in plans.items() if name in swept | unlogged]
+
+            def to_read_in_full() -> list[ObjectPlan]:
+                """Known once something was committed."""
+                return [plan for name, plan in plans.items() if name in prepared.added or name in due]
+
+            extraction.read_new(logs, open_since, is_last=lambda: not (to_sweep or to_read_in_full()))
             extraction.read_lines()
             # What is new comes first: a full reading may spend the rest of the day's requests.
-            for name, plan in plans.items():
-                if name in prepared.added or name in due:
-                    extraction.read_in_full(plan, prepared.added.get(name, ()))
-            unlogged = {name for name, log in logs.items() if log is None}
-            extraction.sweep([plan for name, plan in plans.items() if name in swept | unlogged])
+            for plan in to_read_in_full():
+                extraction.read_in_full(plan, prepared.added.get(plan.name, ()))
+            extraction.sweep(to_sweep, is_last=True)
             # A job that a killed run has left and this one didn't need.
             forget_jobs(client, staging.glob("bulk-*.json"))
     return CycleReport(cycle_id=writer.cycle_id, until=until, captured=tuple(writer.captured), absent=absent)

@@ -51,7 +51,9 @@ class Extraction:
     _new_lines: set[str] = field(default_factory=set)
     _moved: list[Moved] = field(default_factory=list)
 
-    def read_new(self, logs: Mapping[str, Deleted | None], open_since: datetime | None) -> None:
+    def read_new(
+        self, logs: Mapping[str, Deleted | None], open_since: datetime | None, *, is_last: Callable[[], bool]
+    ) -> None:
         """
         What was stamped since the last cycle, and the first loads that are still to be made or finished; then what
         seems to be gone since.
@@ -59,12 +61,17 @@ class Extraction:
         Args:
             logs: object → its log of deletions, asked before; None where it didn't reach back far enough.
             open_since: since when transactions may have been open then, as the logs told.
+            is_last: whether nothing is read after this but what this has found.
         """
         loading = {name for name, reached in self.writer.reached.items() if reached.is_first_load}
         self._new_lines = {
             pair.line.name for pair in self.writer.pairs if not loading.isdisjoint((pair.record.name, pair.line.name))
         }
-        self._work([self._new(plan, logs.get(name), open_since) for name, plan in self.plans.items()], self._find)
+        self._work(
+            [self._new(plan, logs.get(name), open_since) for name, plan in self.plans.items()],
+            self._find,
+            is_last=lambda: is_last() and not self._has_found(),
+        )
         self._follow_merges()
 
     def read_lines(self) -> None:
@@ -84,9 +91,15 @@ class Extraction:
         """Read every record once more: fields are captured for the first time, or move no stamp. Moves no cursor."""
         self._work([[self._reading(plan, "full", until=self.until, fields_added=fields_added)]])
 
-    def sweep(self, swept: Sequence[ObjectPlan], *, accepted: int = 0) -> None:
-        """Compare all Ids of these objects with Salesforce's; `accepted`: so many may be missing, a person says."""
-        self._work([[self._sweep(plan, accepted)] for plan in swept])
+    def sweep(self, swept: Sequence[ObjectPlan], *, accepted: int = 0, is_last: bool = False) -> None:
+        """
+        Compare all Ids of these objects with Salesforce's.
+
+        Args:
+            accepted: so many may be missing, a person says.
+            is_last: nothing is read after this.
+        """
+        self._work([[self._sweep(plan, accepted)] for plan in swept], is_last=lambda: is_last)
 
     def reread(self, plan: ObjectPlan, windows: Sequence[Window]) -> None:
         """Read these windows again, each committed by itself. Moves no cursor."""
@@ -100,12 +113,24 @@ class Extraction:
         self,
         jobs: Sequence[Sequence[Reading]],
         at_end: Callable[[duckdb.DuckDBPyConnection], None] | None = None,
+        *,
+        is_last: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Carry out readings, and look up by Id what they found to be gone; `at_end` is called once all is settled."""
+        """
+        Carry out readings, and look up by Id what they found to be gone.
+
+        Args:
+            at_end: called once all is settled.
+            is_last: asked then; True: the lane can be left.
+        """
 
         def at_end_of_proof(con: duckdb.DuckDBPyConnection) -> None:
-            if at_end is not None and not self._suspects:
+            if self._suspects:
+                return
+            if at_end is not None:
                 at_end(con)
+            if is_last():
+                self.writer.run.leave(con)
 
         while jobs:
             self.writer.work(jobs, at_end_of_proof)
@@ -240,6 +265,14 @@ class Extraction:
         self._find_sets(con)
         self._moved = moved(con, self.writer.references)
         note_followed(con, (found for found in self._moved if not found.records))
+
+    def _has_found(self) -> bool:
+        """Whether `_find` has found something to be read."""
+        return (
+            any(due.records for due in self._due.values())
+            or any(self._odd.values())
+            or any(it.records for it in self._moved)
+        )
 
     def _follow_merges(self) -> None:
         found = [it for it in self._moved if it.records]

@@ -169,7 +169,7 @@ def reread_object(
                     warehouse=warehouse,
                     run_id=run_id,
                     lane=LANE,
-                    token=held.token,
+                    held=held,
                     reader=reader_of(client, folder, folder, options, {}),
                     clock=clock,
                     # What is committed together is read again together where the cycle overtakes it.

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import duckdb
 import tenacity
@@ -54,12 +54,20 @@ class CaptureOptions:
     gather_seconds: float = GATHER_SECONDS
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Held(Generic[T]):
-    """A lane that is held: the token of its lease, and what was found in the transaction that took it."""
+    """
+    A lane that is held.
+
+    Args:
+        token: of its lease.
+        found: in the transaction that took it.
+        is_left: it was given back before its end, in a transaction that committed something else as well.
+    """
 
     token: int
     found: T
+    is_left: bool = False
 
 
 @contextmanager
@@ -96,11 +104,15 @@ def lane(
         stop=tenacity.stop_after_delay(wait_seconds),
         reraise=True,
     )(acquire)
+    is_left = False
     try:
         yield held
+        # After an error it may have been undone.
+        is_left = held.is_left
     finally:
-        with warehouse.transaction() as con:
-            lease.release(con, name, run_id, held.token)
+        if not is_left:
+            with warehouse.transaction() as con:
+                lease.release(con, name, run_id, held.token)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +122,7 @@ class Run:
 
     Args:
         lane: capture, or reread beside it.
-        token: of the lease on the lane; every transaction renews it.
+        held: the lane; every transaction renews its lease.
         reader: asks Salesforce and stages what it answers.
         clock: our own time, UTC.
         on_captured: told of each piece once it is committed.
@@ -119,7 +131,7 @@ class Run:
     warehouse: Warehouse
     run_id: str
     lane: str
-    token: int
+    held: Held[Any]
     reader: Reader
     clock: Callable[[], datetime]
     options: CaptureOptions
@@ -129,6 +141,16 @@ class Run:
     def transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A transaction of the run that still holds the lane."""
         with self.warehouse.transaction() as con:
-            if not lease.renew(con, self.lane, self.run_id, self.token, self.clock(), LEASE_SECONDS):
+            if not lease.renew(con, self.lane, self.run_id, self.held.token, self.clock(), LEASE_SECONDS):
                 raise CaptureBusy(f"Run {self.run_id} took too long and another run captures now; this one stops.")
             yield con
+
+    def leave(self, con: duckdb.DuckDBPyConnection) -> None:
+        """
+        Give the lane back in the last transaction that needs it, which spares opening the file for that alone.
+
+        Not while a bulk job is there: it is deleted once its rows are committed, and another run would go on with it.
+        """
+        if not any(self.reader.notes.glob("bulk-*.json")):
+            lease.release(con, self.lane, self.run_id, self.held.token)
+            self.held.is_left = True

@@ -9,7 +9,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,9 @@ def staging_folder(parent: Path, lane: str) -> Iterator[Path]:
     """
     parent.mkdir(parents=True, exist_ok=True)
     for left in parent.glob(f"{lane}-*"):
-        shutil.rmtree(left)
+        # A run that has just ended may be removing its own.
+        with suppress(FileNotFoundError):
+            shutil.rmtree(left)
     folder = Path(tempfile.mkdtemp(prefix=f"{lane}-", dir=parent))  # made with mode 0700
     try:
         yield folder

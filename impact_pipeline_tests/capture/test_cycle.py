@@ -306,6 +306,49 @@ def test_files_that_a_killed_run_left_are_removed(salesforce: World) -> None:
     assert list(salesforce.staging.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("asked", "is_held"),
+    [
+        ({}, [False]),
+        ({"sweep": ("Opportunity",)}, [True, False]),
+        ({"reread": ("Opportunity",)}, [True, True]),
+        ({"options": CaptureOptions(bulk_from_rows=1, poll_seconds=0.01)}, [True]),
+    ],
+)
+def test_the_last_rows_give_the_lane_back_unless_a_job_is_still_to_be_deleted(
+    salesforce: World, asked: dict[str, Any], is_held: list[bool]
+) -> None:
+    """Opening the file for that alone was a fifth of a cycle without news."""
+    deal = salesforce.an_opportunity()
+    salesforce.capture()
+    salesforce.edit("update", "Opportunity", deal, Name="edited")
+    seen = []
+
+    def look(captured: CapturedObject) -> None:
+        seen.append(salesforce.value("select run_id is not null from outbox.lease where lane = 'capture'"))
+
+    salesforce.capture(on_captured=look, **asked)
+
+    assert seen == is_held
+    assert salesforce.query("select run_id from outbox.lease where lane = 'capture'") == [(None,)]
+
+
+def test_a_lane_is_held_until_the_lines_of_what_changed_are_read(salesforce: World) -> None:
+    deal = salesforce.an_opportunity()
+    salesforce.a_line(deal, PricebookEntryId=salesforce.a_price())
+    salesforce.capture(WITH_LINES)
+    salesforce.edit("update", "Opportunity", deal, Name="edited")
+    seen = []
+
+    def look(captured: CapturedObject) -> None:
+        held = salesforce.value("select run_id is not null from outbox.lease where lane = 'capture'")
+        seen.append((captured.purpose, held))
+
+    salesforce.capture(WITH_LINES, on_captured=look)
+
+    assert seen == [("window", True), ("window", True), ("lines", True)]
+
+
 def test_an_object_that_is_hidden_stops_the_cycle_unless_it_is_optional(salesforce: World) -> None:
     wanted = {**WANTED, "LeadHistory": ("Field",)}
 

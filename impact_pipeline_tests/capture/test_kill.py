@@ -62,8 +62,8 @@ def assert_whole(salesforce: World, *, lost_jobs: int = 0) -> None:
     ("boundary", "count", "bulk_from_rows"),
     [
         ("staged", 3, REST),
-        ("before_commit", 5, REST),
-        ("after_commit", 5, REST),
+        ("before_commit", 4, REST),
+        ("after_commit", 4, REST),
         ("job_asked", 1, BULK),
         ("page_arrived", 4, BULK),
         ("after_commit", 4, BULK),
