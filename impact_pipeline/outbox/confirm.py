@@ -163,7 +163,7 @@ def plan_of(con: duckdb.DuckDBPyConnection, settings: OutboxSettings, token: int
     due = con.execute(sql_file(__file__, "looks_due.sql"), {"now": now}).fetchall()
     doubts = con.execute(
         "select ActionTrackerId, OrderId, min(intended_at) from outbox.request "
-        "where state = 'in_doubt' and Type = 'Conversion' and not needs_person "
+        "where state = 'in_doubt' and Type = 'Conversion' "
         "and coalesce(group_id, '') not in (select name from outbox.file where state <> 'absent') group by all"
     ).fetchall()
     return Plan(

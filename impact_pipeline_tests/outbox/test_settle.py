@@ -170,6 +170,27 @@ def test_without_a_right_to_read_a_lost_row_goes_again_inside_half_the_deduplica
     assert outbox.confirm().outcomes == {}
 
 
+def test_what_needed_a_person_goes_on_by_itself_once_it_may_be_read_again(outbox: Outbox, impact: There) -> None:
+    """Who enables the endpoint for the token has done what was to be done."""
+    impact.fault("timeout", method="POST")
+    one_lead(outbox)
+    outbox.submit()
+    permitted, forbidden = (
+        outbox.client,
+        ImpactClient(HttpTransport(impact.url), Credential(account_sid=SID, auth_token="writer")),
+    )
+    outbox.client = forbidden
+    outbox.passes(minutes=11)
+    assert outbox.confirm().outcomes == {"needs_person": 1}
+
+    outbox.client = permitted
+    report = outbox.confirm()
+
+    assert report.outcomes == {"ready": 1}
+    outbox.submit()
+    assert impact.recorded() == {"Lead_1": 1}
+
+
 @pytest.mark.parametrize(
     ("reason", "state"),
     [

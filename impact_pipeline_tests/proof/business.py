@@ -21,6 +21,8 @@ class Kind(StrEnum):
 
 
 PARENTS = {Kind.LEAD: (), Kind.DEAL: (Kind.LEAD,), Kind.SALE: (Kind.LEAD, Kind.DEAL)}
+# How long impact.com takes no second report of one key; 0: it does not say.
+DEDUP_DAYS = {Kind.LEAD: 0, Kind.DEAL: 0, Kind.SALE: 30}
 SKUS = ("PLAN-PRO", "SEAT & DESK", "ONBOARD")
 # Of all that happens, how much is something new; the rest changes what was there before, often what was changed last.
 NEW_RECORDS, SAME_AGAIN = 0.2, 0.5

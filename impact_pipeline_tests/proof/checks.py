@@ -65,7 +65,9 @@ class Audit:
 
 def violations(scene: Scene, audit: Audit) -> list[str]:
     """What does not hold at the end of an episode, each with the invariant that it breaks."""
-    judgement = oracle.judge(scene.business, scene.program, scene.acts, scene.clocks.there.now())
+    judgement = oracle.judge(
+        scene.business, scene.program, scene.acts, scene.clocks.there.now(), scene.unreadable_since
+    )
     scene.judgement = judgement
     found = [f"V-2: {one}" if "times" in one or "live actions" in one else f"V-1/2: {one}" for one in judgement.wrong]
     with scene.warehouse.reading() as con:

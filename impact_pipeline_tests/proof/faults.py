@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 from random import Random
 from typing import Any
 from urllib.parse import parse_qs
@@ -13,7 +14,7 @@ from impact_pipeline.simulator.impact import Fault, Faults
 LATEST_ARRIVAL_SECONDS = 300
 # How likely something goes wrong with a request, at a wildness of 1.
 WRITE_RISK, READ_RISK = 0.4, 0.2
-OUTAGE_RISK = 0.012
+OUTAGE_RISK = 0.03
 KINDS_OF_ANSWERS, KINDS_OF_FATES = 4, 2
 
 
@@ -32,6 +33,7 @@ class Weather:
 
     Attributes:
         wildness: how much of it there is; 0: all is well.
+        forbidden_since: the first time, by the stopwatch, at which reading was not permitted; None: it always was.
         tell: is told what struck, by kind and in words.
     """
 
@@ -42,6 +44,7 @@ class Weather:
         self._answers = random.sample(list(_ANSWERS), KINDS_OF_ANSWERS)
         self._fates = [_SLOW, *random.sample(list(_FATES), KINDS_OF_FATES)]
         self.wildness = 0.0
+        self.forbidden_since: float | None = None
         self.tell: Callable[[str, str], None] = lambda kind, said: None
 
     def meet(self, method: str, query: str) -> Answer | None:
@@ -67,6 +70,10 @@ class Weather:
     def _begin_outage(self) -> None:
         methods, answer = self._random.choice(_OUTAGES)
         seconds = self._random.choice([30, 300, 3600])
+        if answer.status == HTTPStatus.FORBIDDEN and "GET" in methods:
+            # It is not permitted again before somebody has seen it.
+            seconds = 20000
+            self.forbidden_since = self._stopwatch() if self.forbidden_since is None else self.forbidden_since
         self._outages.append(Outage(until=self._stopwatch() + seconds, methods=frozenset(methods), answer=answer))
         self.tell("outage", f"outage of {'/'.join(methods)} for {seconds} s: {answer.status or answer.problem}")
 
@@ -105,6 +112,8 @@ _OUTAGES = [
     (("POST", "PUT", "DELETE"), Answer(status=403, body=b'{"status":403,"title":"Forbidden"}')),
     (("POST", "PUT", "DELETE"), Answer(status=302, headers={"location": "https://impact.com/"})),
     (("GET",), Answer(status=401, body=b'{"status":401,"title":"Unauthorized"}')),
+    # Twice as likely as others: it changes what may be done.
+    *[(("GET",), Answer(status=403, body=b'{"status":403,"title":"Forbidden"}'))] * 2,
 ]
 _EPOCH = 1795200000
 _ANSWERS: dict[str, list[dict[str, Any]]] = {

@@ -9,13 +9,13 @@ truth behind its API: what arrived there, what became of it, what others did. Wh
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from urllib.parse import parse_qsl
 
 from impact_pipeline.simulator.impact import Program
 from impact_pipeline.simulator.impact.records import Action, State, Submission, SubmissionType
-from impact_pipeline_tests.proof.business import PARENTS, Business, Poison, Subject, Values
+from impact_pipeline_tests.proof.business import DEDUP_DAYS, PARENTS, Business, Poison, Subject, Values
 
 CORRECTIONS_MAXIMUM = 5
 
@@ -61,20 +61,27 @@ class Judgement:
     deviating: set[str] = field(default_factory=set)
 
 
-def judge(business: Business, program: Program, acts: Sequence[tuple[str, str]], now: datetime) -> Judgement:
+def judge(
+    business: Business,
+    program: Program,
+    acts: Sequence[tuple[str, str]],
+    now: datetime,
+    unreadable_since: datetime | None = None,
+) -> Judgement:
     """
     Compare what impact.com has with what the brand has.
 
     Args:
         acts: what others did at impact.com: what, and to which action.
         now: the time on impact.com's clock.
+        unreadable_since: when it began to forbid reading, for some time; None: it never did.
     """
     judgement = Judgement()
     truths = _truths(business, program)
     reversed_there = {action_id for act, action_id in acts if act == "reverse"}
     for subject in business.subjects:
         truth = truths[subject.number]
-        repeated, forgotten = _repeated(subject, truth)
+        repeated, forgotten = _repeated(subject, truth, unreadable_since)
         judgement.wrong += repeated
         if forgotten:
             judgement.excused["rejected, forgotten there, reported again"] += forgotten
@@ -125,9 +132,12 @@ def _is_of(subject: Subject, order_id: str) -> bool:
     return order_id == subject.order_id or (not stem and entry.isdigit())
 
 
-def _repeated(subject: Subject, truth: Truth) -> tuple[list[str], int]:
+def _repeated(subject: Subject, truth: Truth, unreadable_since: datetime | None) -> tuple[list[str], int]:
     """
     V-2: no key is reported twice, whether or not impact.com would notice; never two live actions.
+
+    Where impact.com forbade to read, it may be told the same once more in half of the time in which it takes no second
+    report.
 
     Returns:
         What is wrong, and how many keys were reported again although impact.com keeps nothing of the reports before:
@@ -135,7 +145,12 @@ def _repeated(subject: Subject, truth: Truth) -> tuple[list[str], int]:
     """
     wrong, forgotten = [], 0
     for order_id, found in truth.conversions.items():
-        earlier = sorted(found, key=lambda one: one.submitted_at)[:-1]
+        *earlier, last = sorted(found, key=lambda one: one.submitted_at)
+        is_within = earlier and last.submitted_at < earlier[0].submitted_at + timedelta(
+            days=DEDUP_DAYS[subject.kind] / 2
+        )
+        if is_within and unreadable_since is not None and unreadable_since < last.submitted_at:
+            continue
         if earlier and all(not one.is_visible and not one.action_id for one in earlier):
             forgotten += 1
         elif earlier:

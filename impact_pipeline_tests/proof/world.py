@@ -20,7 +20,7 @@ from impact_pipeline.reconciliation.settings import ReconciliationSettings
 from impact_pipeline.simulator.impact import Click, Declaration, ImpactApi, Partner, Program, RateLimits
 from impact_pipeline.simulator.impact import EventType as ThereType
 from impact_pipeline.warehouse.connection import Warehouse
-from impact_pipeline_tests.proof.business import PARENTS, Business, Kind, Subject
+from impact_pipeline_tests.proof.business import DEDUP_DAYS, PARENTS, Business, Kind, Subject
 from impact_pipeline_tests.proof.faults import Weather
 from impact_pipeline_tests.proof.feeder import CAMPAIGN_ID, CURRENCY, EVENT_TYPE_IDS, feed
 from impact_pipeline_tests.proof.hands import Clocks, StagedWarehouse, TwinTransport
@@ -30,8 +30,6 @@ from impact_pipeline_tests.proof.stage import Run, Stage
 START = datetime(2026, 11, 20, 12, tzinfo=UTC)
 SID, TOKEN = "IRproofAccount", "proof-token"
 CUSTOMERS = 14
-# impact.com repeats a sale or a deal for nobody within a month; a lead it does not remember at all.
-DEDUP_DAYS = {Kind.LEAD: 0, Kind.DEAL: 0, Kind.SALE: 30}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +85,11 @@ class Scene:
         """Whether a run stands still while it holds the warehouse."""
         return False
 
+    @property
+    def unreadable_since(self) -> datetime | None:
+        """Since when impact.com did not let us read, if it ever did not."""
+        return None
+
 
 class World(Scene):
     """
@@ -122,6 +125,11 @@ class World(Scene):
     @property
     def file_is_held(self) -> bool:
         return self.stage.file_is_held
+
+    @property
+    def unreadable_since(self) -> datetime | None:
+        since = self.weather.forbidden_since
+        return None if since is None else START + timedelta(seconds=since)
 
     def begin(self, kind: str) -> Run:
         """A run of a job, standing at its start."""
