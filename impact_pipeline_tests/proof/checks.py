@@ -125,16 +125,22 @@ def _lost(con: duckdb.DuckDBPyConnection, scene: Scene) -> list[str]:
 
 
 def _unlisted(con: duckdb.DuckDBPyConnection, judgement: oracle.Judgement) -> list[str]:
-    """V-4: what impact.com shows otherwise than wanted is listed, or has a class that says why that is in order."""
+    """V-4: what impact.com shows otherwise than the brand has is listed, or nobody's; all else counts as in order."""
     rows = con.execute(
         "select OrderId, class, is_open from reconciliation.conversion_status "
         "qualify row_number() over (partition by Id order by OrderId desc) = 1"
     ).fetchall()
-    return [
-        f"V-4: {order_id} counts as {status}, and impact.com shows something else than the brand has"
-        for order_id, status, is_open in rows
-        if status in ("matched", "reversed", "reattributed") and _stem(order_id) in judgement.deviating
-    ]
+    status = {_stem(order_id): (kind, is_open) for order_id, kind, is_open in rows}
+    wrong = []
+    for order_id in sorted(judgement.deviating):
+        kind, is_open = status.get(order_id, ("nothing", False))
+        if not is_open and kind != "not_credited":
+            wrong.append(f"V-4: {order_id} counts as {kind}, and impact.com shows something else than the brand has")
+    for order_id in sorted(judgement.shown):
+        kind, _ = status.get(order_id, ("nothing", False))
+        if kind not in ("matched", "reattributed"):
+            wrong.append(f"V-4: {order_id} counts as {kind}, and impact.com shows what the brand has")
+    return wrong
 
 
 def _stem(order_id: str) -> str:

@@ -53,12 +53,14 @@ class Judgement:
         wrong: what must not be, in words.
         strict: subjects that impact.com shows as it must; excused: how often each excuse was needed for another.
         deviating: OrderIds of subjects that impact.com does not show as the brand has them, excused or not.
+        shown: OrderIds of subjects of which everybody can see that impact.com shows them as the brand has them.
     """
 
     wrong: list[str] = field(default_factory=list)
     strict: int = 0
     excused: Counter[str] = field(default_factory=Counter)
     deviating: set[str] = field(default_factory=set)
+    shown: set[str] = field(default_factory=set)
 
 
 def judge(
@@ -90,6 +92,8 @@ def judge(
         wrong = _difference(subject, truth)
         if not wrong:
             judgement.strict += 1
+            if any(action.is_visible for action in truth.live):
+                judgement.shown.add(subject.order_id)
             continue
         judgement.deviating.add(subject.order_id)
         excuse = _excuse(subject, truth, business, truths, reversed_there, now)
