@@ -92,7 +92,7 @@ def _append(
             columns=_columns(plan.field_names),
             typed=_list([typed_value(field, kind) for field, kind in columns]),
             is_deleted=_is_deleted(plan, columns),
-            reader=reader(rows),
+            reader=reader(rows, plan),
         )
         values = {
             "file": str(rows.path),
@@ -187,7 +187,9 @@ def staged_ids(con: duckdb.DuckDBPyConnection, staged: Sequence[StagedRows], pla
     con.execute(f"create or replace temp table capture_text ({columns})")
     for rows in not_empty(staged):
         names = _list([_q(name) for name in rows.columns])
-        con.execute(f"insert into capture_text ({names}) select {names} from {reader(rows)}", {"file": str(rows.path)})
+        con.execute(
+            f"insert into capture_text ({names}) select {names} from {reader(rows, plan)}", {"file": str(rows.path)}
+        )
     _refuse_incomplete(plan, staged, *con.execute("select count(*) from capture_text").fetchall()[0])
 
 
@@ -235,7 +237,7 @@ def _read_typed(
     }
     names = _columns([*plan.field_names, "_is_deleted", "_version_id", "_previous_version_id"])
     for number, rows in enumerate(not_empty(staged)):
-        typed = sql_file(__file__, "load_typed.sql").format(**shapes, reader=reader(rows))
+        typed = sql_file(__file__, "load_typed.sql").format(**shapes, reader=reader(rows, plan))
         begin = f"insert into capture_rows ({names})" if number else "create or replace temp table capture_rows as"
         con.execute(f"{begin}\n{typed}", {"file": str(rows.path)})
     read, with_id, ids = con.execute('select count(*), count("Id"), count(distinct "Id") from capture_rows').fetchall()[

@@ -158,6 +158,23 @@ def test_an_object_of_800_fields_with_the_longest_texts_is_captured_whole(salesf
     assert others == [row]
 
 
+@pytest.mark.parametrize("way", ["rest", "bulk"])
+@pytest.mark.parametrize("count", [5, 6])
+def test_a_row_may_be_as_long_as_its_fields_can_be_when_each_character_is_escaped(
+    salesforce: World, way: str, count: int
+) -> None:
+    """With five of the longest texts a row is short enough for a short buffer, with six it isn't."""
+    names = tuple(f"Long_{number}__c" for number in range(count))
+    for name in names:
+        salesforce.org.add_field("Opportunity", parse_field(name, {"type": "textarea", "length": LONGEST}))
+    salesforce.an_opportunity(**dict.fromkeys(names, "\x01" * LONGEST))
+
+    captured(salesforce, way, {"Opportunity": ("Name", *names)})
+
+    lengths = ", ".join(f"strlen({name})" for name in names)
+    assert salesforce.query(f'select {lengths} from raw."Opportunity"') == [(LONGEST,) * count]
+
+
 def test_compound_fields_are_left_out_and_their_parts_are_read(salesforce: World) -> None:
     salesforce.edit("create", "Lead", LastName="a", Company="a", City="Rome")
 
