@@ -1,7 +1,7 @@
 """
 changes.* → conversions.*: what becomes of each change for each event, set-based, one object after the other.
 
-    waiting_pair → sliced → fresh_change, carrying → open_pair, carried, pair, pair_change → moment → triggered → fact
+    waiting_pair → sliced → carrying → open_pair, carried, fresh_change → pair, pair_change → moment → triggered → fact
          → need → line, mapped → standing → answer, correction → decision, conversion, item, wanted
 
 From open_pair on, a slice of the records at a time. When all objects have been answered, the guards look at
@@ -37,11 +37,13 @@ from impact_pipeline.conversions.under_way import Begun
 from impact_pipeline.conversions.words import OVERRULED
 from impact_pipeline.warehouse.sql import add_columns, quote_identifier, quote_literal, sql_file
 
-SLICE_SIZE = 200_000
+# What a slice takes and what all slices of an object need fits in the warehouse's default memory limit.
+SLICE_SIZE = 100_000
 # Temporary tables that nobody reads any more once a slice has been answered.
 _OF_SLICE = [
-    "open_pair", "carried", "pair", "pair_change", "renamed", "moment", "triggered", "fact", "need", "refund", "line",
-    "newest", "converted_lead", "mapped", "mapped_item", "standing", "answer", "correction", "to_send", "covering",
+    "open_pair", "carried", "fresh_change", "pair", "pair_change", "renamed", "moment", "triggered", "fact", "need",
+    "refund", "line", "newest", "converted_lead", "mapped", "mapped_item", "standing", "answer", "correction",
+    "to_send", "covering",
 ]  # fmt: skip
 
 
@@ -143,6 +145,7 @@ class _Step:
         self.captured = described
         self.now = now
         self.begun = begun
+        self._cut_off: dict[str, Any] = {"after": begun.decision_id, "until": begun.cut_off_at}
         self.slice_size = slice_size
         self.is_lasting = is_lasting
 
@@ -154,10 +157,9 @@ class _Step:
             "slices.sql",
             formats={"merged": self._merged_records()},
             object=self.about.name,
-            after=self.begun.decision_id,
             slice_size=self.slice_size,
+            **self._cut_off,
         )
-        self._execute("fresh_changes.sql", object=self.about.name, after=self.begun.decision_id)
         self._execute("carried.sql", object=self.about.name)
         decided: dict[str, Any] = {
             "config_hash": self.config.hash,
@@ -177,8 +179,9 @@ class _Step:
         correctable = [name for name, event in self.about.events.items() if event.rules or event.declared.refund_of]
         self._execute("slice_open.sql", slice=number)
         self._execute("slice_carried.sql", slice=number)
-        self._execute("pairs.sql", slice=number, events=events, correctable=correctable)
-        self._execute("pair_changes.sql", slice=number)
+        self._execute("fresh_changes.sql", object=self.about.name, slice=number, **self._cut_off)
+        self._execute("pairs.sql", events=events, correctable=correctable)
+        self._execute("pair_changes.sql")
         find_facts(
             self.con,
             self.config,

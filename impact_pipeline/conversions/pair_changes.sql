@@ -2,11 +2,9 @@
 -- Reads    fresh_change, pair, changes.change
 -- Writes   pair_change (temporary)
 -- Grain    one row per change
--- Binds    $slice bigint
 create or replace temp table pair_change as
-select * exclude (slice)
+select *
   from fresh_change
- where slice = $slice
 union all
 select c.change_id, c.Id, c.kind, c.fields, c.occurred_at, c.detected_at, c.version_id, c.previous_version_id,
        c.history_id, c.previous_history_id, c.cycle_id

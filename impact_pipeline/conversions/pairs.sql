@@ -3,11 +3,11 @@
 -- Writes   pair (temporary)
 -- Grain    one row per pair; role = new (never answered), open (as in open_pair) or carrier (reported, on a record that
 --          changed: what a correction is weighed against); is_carried: the record carries the event already
--- Binds    $slice bigint, $events varchar[], $correctable varchar[]
+-- Binds    $events varchar[], $correctable varchar[]
 create or replace temp table pair as
 select f.change_id, f.event, 'new' as role,
        c.Id is not null as is_carried
-  from (select change_id, Id, unnest($events) as event from fresh_change where slice = $slice) as f
+  from (select change_id, Id, unnest($events) as event from fresh_change) as f
   left join (select distinct Id, event
                from carried
               where decision in ('send', 'hold')) as c using (Id, event)
@@ -20,7 +20,7 @@ select change_id, event, 'carrier', true
  where decision = 'send'
    and (list_contains($correctable, event)
         or event_id in (select event_id from conversions.word where word = 'reverse'))
-   and Id in (select Id from fresh_change where slice = $slice
+   and Id in (select Id from fresh_change
               union all
               select Id from open_pair)
    and (change_id, event) not in (select change_id, event from open_pair)

@@ -3,7 +3,7 @@
 -- Reads    changes.change, conversions.cursor, decision, waiting_pair; {merged}: the records of the object that were merged
 -- Writes   sliced (temporary)
 -- Grain    one row per record
--- Binds    $object varchar; $after bigint: the newest decision before this call, or before one that was cut off
+-- Binds    $object varchar; $after, $until bigint: the newest decisions before and of a call that was cut off
 --          $slice_size bigint: about how many changes are answered at a time, so that memory stays bounded
 create or replace temp table sliced as
 with
@@ -16,6 +16,7 @@ record as (
                and change_id not in (select change_id
                                        from conversions.decision
                                       where decision_id > $after
+                                        and decision_id <= $until
                                         and object = $object)
              group by Id
              union all

@@ -21,23 +21,22 @@ class Begun:
     How things stood before.
 
     Args:
-        decision_id: the newest decision; began_at: UTC.
+        decision_id: the newest decision before all of it; began_at: UTC.
+        cut_off_at: the newest decision of the call that was cut off; where there was none, as decision_id.
     """
 
     decision_id: int
+    cut_off_at: int
     began_at: datetime
 
 
 def begin(con: duckdb.DuckDBPyConnection, *, now: datetime) -> Begun:
     """Begin to answer, or go on where a call was cut off."""
+    ((newest,),) = con.execute("select coalesce(max(decision_id), 0) from conversions.decision").fetchall()
+    cut_off = con.execute("select decision_id, began_at from conversions.under_way").fetchone()
+    decision_id, began_at = cut_off or (newest, now)
     # Clocks may be set back.
-    ((decision_id, began_at),) = con.execute(
-        "select decision_id, least(began_at, $now) from conversions.under_way union all "
-        "select coalesce(max(decision_id), 0), $now from conversions.decision "
-        "having not exists (from conversions.under_way)",
-        {"now": now},
-    ).fetchall()
-    return Begun(decision_id=decision_id, began_at=began_at)
+    return Begun(decision_id=decision_id, cut_off_at=newest, began_at=min(began_at, now))
 
 
 def keep(con: duckdb.DuckDBPyConnection, begun: Begun) -> None:

@@ -177,7 +177,7 @@ class Watched:
     def execute(self, sql: str, values: object = None) -> duckdb.DuckDBPyConnection:
         result = self.con.execute(sql, values)
         made = re.search(r"create or replace temp table (\w+)", sql)
-        if made and made[1] not in ("sliced", "fresh_change", "carrying", "waiting_pair"):
+        if made and made[1] not in ("sliced", "carrying", "waiting_pair"):
             rows = max(_kept(json.loads(self.con.get_profiling_information("json"))), default=0)
             self.kept[made[1]] = max(rows, self.kept.get(made[1], 0))
         return result
