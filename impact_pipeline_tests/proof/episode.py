@@ -156,7 +156,7 @@ class Episode:
         kind = ROUND[self._begun % len(ROUND)]
         self._begun += 1
         if self.random.random() < 0.5:
-            self._pass(self.random.choice([60, 700, 1300, 4000]))
+            self._pass(self.random.choice([5, 60, 700, 1300, 4000]))
         run = self.world.begin(kind if self.random.random() < 0.8 else self.random.choice(ROUND))
         if self.random.random() < 0.4 or self.world.file_is_held:
             self._tell(f"{run.name} begins")
@@ -252,6 +252,8 @@ class Episode:
             self._run("submit")
             self._pass(1300)
             self._run("confirm")
+        # An action that changed while its queue record was read shows in the next list only.
+        self._run("confirm")
         self._run("reconcile")
 
     def _run(self, kind: str) -> None:

@@ -88,7 +88,7 @@ class Weather:
 
     def _spoil_reading(self, page: int) -> None:
         """Of a list its pages, too; page 0: a single record."""
-        if page == 0 or self._random.random() < 0.3:
+        if page == 0 or self._random.random() < 0.5:
             self._answer()
         else:
             kind = self._random.choice(["duplicate_page", "missing_page"])
@@ -121,7 +121,7 @@ _ANSWERS: dict[str, list[dict[str, Any]]] = {
     "timeout": [{}],
     "accepted_unanswered": [{}],
     "no_answer": [{"recorded": True}, {"recorded": False}],
-    "late_success": [{"after_seconds": 20}, {"after_seconds": LATEST_ARRIVAL_SECONDS}],
+    "late_success": [{"after_seconds": 120}, {"after_seconds": LATEST_ARRIVAL_SECONDS}],
     # Asked to wait, in each spelling.
     "rate_limited": [
         {"headers": headers}
