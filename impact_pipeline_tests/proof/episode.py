@@ -27,7 +27,7 @@ QUIET_CYCLES = 3
 # Every so many-th episode opens and closes the file as in production; every so many-th plans its statements well.
 OPENED_AND_CLOSED, PLANNED_WELL = 100, 10
 # As schedules would begin them, mostly.
-ROUND = ("cycle", "submit", "submit", "confirm", "cycle", "submit", "confirm", "reconcile")
+ROUND = ("cycle", "submit", "confirm", "submit", "cycle", "submit", "confirm", "reconcile")
 
 
 @dataclass(frozen=True, kw_only=True)
