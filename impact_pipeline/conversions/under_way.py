@@ -68,6 +68,6 @@ def must_be_whole(con: duckdb.DuckDBPyConnection) -> None:
     """
     if is_under_way(con):
         raise CutOffError(
-            "The last cycle was cut off while it decided, and the guards have not weighed its decisions yet, so nothing "
-            "is queued. The next cycle goes on from there: impact-pipeline run, or the job conversion_cycle."
+            "The last cycle was cut off while it decided, and the guards have not weighed its decisions yet, so "
+            "nothing is queued. The next cycle goes on from there: impact-pipeline run, or the job conversion_cycle."
         )
