@@ -527,22 +527,22 @@ create table conversions.wanted_before (
     change_id  bigint,
     wanted_at  timestamptz);
 comment on table conversions.wanted_before is 'The rows of conversions.wanted that the cycle under way has replaced, in case a guard holds it back. Empty between cycles.';
-comment on column conversions.wanted_before.event_id is 'private: as in conversions.wanted.';
-comment on column conversions.wanted_before.state is 'private: as in conversions.wanted; null: nothing was wanted.';
-comment on column conversions.wanted_before.code is 'private: as in conversions.wanted.';
-comment on column conversions.wanted_before.amount is 'private: as in conversions.wanted.';
-comment on column conversions.wanted_before.items is 'private: as in conversions.wanted.';
-comment on column conversions.wanted_before.CustomerStatus is 'private: as in conversions.wanted.';
-comment on column conversions.wanted_before.approval is 'private: as in conversions.wanted.';
-comment on column conversions.wanted_before.change_id is 'private: as in conversions.wanted.';
-comment on column conversions.wanted_before.wanted_at is 'private: as in conversions.wanted.';
+comment on column conversions.wanted_before.event_id is 'As in conversions.wanted.';
+comment on column conversions.wanted_before.state is 'As in conversions.wanted; null: nothing was wanted.';
+comment on column conversions.wanted_before.code is 'As in conversions.wanted.';
+comment on column conversions.wanted_before.amount is 'As in conversions.wanted.';
+comment on column conversions.wanted_before.items is 'As in conversions.wanted.';
+comment on column conversions.wanted_before.CustomerStatus is 'As in conversions.wanted.';
+comment on column conversions.wanted_before.approval is 'As in conversions.wanted.';
+comment on column conversions.wanted_before.change_id is 'As in conversions.wanted.';
+comment on column conversions.wanted_before.wanted_at is 'As in conversions.wanted.';
 
 create table conversions.under_way (
     decision_id bigint not null,
     began_at    timestamptz not null);
 comment on table conversions.under_way is 'One row while a cycle decides, which may take several transactions; nothing follows from its decisions before the guards have weighed all of them. A cycle that was killed leaves the row, and the next one goes on from there. Empty between cycles.';
-comment on column conversions.under_way.decision_id is 'private: the newest decision before that cycle.';
-comment on column conversions.under_way.began_at is 'private: when it began. UTC.';
+comment on column conversions.under_way.decision_id is 'The newest decision before that cycle.';
+comment on column conversions.under_way.began_at is 'When it began. UTC.';
 
 create sequence conversions.word_id;
 create table conversions.word (
