@@ -165,8 +165,7 @@ limited as (
     select *,
            case when starts_with(answer, 'correct ') and correction_count >= $corrections_maximum then 'hold flapping'
                 else answer end as weight
-      from answered
-     where answer is not null),
+      from answered),
 meant as (
     select *,
            case when weight = 'correct refunded' and newest_amount = 0
@@ -213,3 +212,4 @@ select change_id, event, event_id,
        case when not is_unsent and (newest_CustomerStatus is distinct from sent_CustomerStatus or is_modified)
             then case when rule is null then reported_CustomerStatus else newest_CustomerStatus end end as CustomerStatus
   from said
+ where verdict is not null
