@@ -1,10 +1,10 @@
 -- What     decides for changes that did not send what they mean for an event that was reported before
--- Reads    fact, answer, mapped, mapped_item, open_pair, carried, conversions.conversion, item, wanted,
+-- Reads    fact, answer, standing, mapped, mapped_item, open_pair, carried, conversions.conversion, item, wanted,
 --          word, current_word, outbox.request, audit.current_action
 -- Writes   correction (temporary)
 -- Grain    one row per pair whose answer becomes correct, hold or skip because of a reported event
 -- Binds    $now timestamptz, $account_currency varchar, $corrections_maximum integer
--- Rules    cases E2, F1 to F5, G5 to G19, G23, G27, H8, H15 of the conformance suite
+-- Rules    cases E2, E7, F1 to F5, G5 to G19, G23, G27, H8, H15 of the conformance suite
 create or replace temp table correction as
 with
 asking as (
@@ -15,6 +15,7 @@ asking as (
                 else f.rule end as rule,
            r.event_id as asked_event_id,
            coalesce(r.reason, w.reason) as why, coalesce(r.said_by, w.said_by) as said_by,
+           a.event_at,
            w.word, w.subject, g.change_id is not null as is_guarded, g.detail as guard
       from answer as a
       join fact as f using (change_id, event)
@@ -26,20 +27,43 @@ asking as (
             or (a.decision = 'hold' and f.trigger_answer <> 'fire'
                 and a.reason in ('correction_impossible', 'correction_currency', 'flapping', 'amount_not_positive')))
        and f.kind not in ('baseline', 'appeared', 'history', 'merged', 'undeleted')),
-carried as (
+carrier as (
+    select Id, event, change_id, event_id, decision, amount, CurrencyCode, EventTypeCode, OrderId, event_at, entry,
+           false as is_new
+      from carried
+     union all
+    -- A deal that was won and lost between two captures.
+    select Id, event, change_id, event_id, decision, amount, CurrencyCode, EventTypeCode, OrderId, event_at, entry,
+           true
+      from answer
+     where carries
+       and (change_id, event) not in (select change_id, event from carried)),
+concerned as (
     select q.change_id, q.event,
            d.change_id as carrier_id, d.event_id, d.decision, d.amount, d.CurrencyCode, d.EventTypeCode, d.OrderId
       from asking as q
-      join carried as d on d.Id = q.Id and d.event = q.event
+      join carrier as d on d.Id = q.Id and d.event = q.event
      where d.decision in ('send', 'hold')
        and coalesce(d.event_id = q.asked_event_id, true)
+       and (not d.is_new or q.rule.do = 'reverse' and q.kind not in ('deleted', 'requested', 'refund')
+                            and d.event_at <= q.event_at)
    qualify row_number() over (partition by q.change_id, q.event order by d.event_at desc, d.entry desc) = 1),
+-- When a reported event was entered again.
+entered as (
+    select coalesce(s.event_id, a.event_id) as event_id, max((a.event_at, a.change_id)) as entered_at
+      from answer as a
+      join fact as f using (change_id, event)
+      left join standing as s using (change_id, event)
+     where a.decision = 'skip'
+       and a.reason = 'already_reported'
+       and f.rule.do is distinct from 'reverse'
+     group by all),
 request as (
     select r.event_id, r.state, r.outcome, r.ActionTrackerId, r.OrderId,
-           r.state = 'ready' and r.intended_at is null or r.state = 'withdrawn' as is_unsent
+           r.intended_at is null and (r.state in ('ready', 'withdrawn') or r.outcome = 'no_trace') as is_unsent
       from outbox.request as r
      where r.Type = 'Conversion'
-       and r.event_id in (select event_id from carried)
+       and r.event_id in (select event_id from concerned)
    qualify row_number() over (partition by r.event_id order by r.request_id desc) = 1),
 told as (
     select event_id,
@@ -48,7 +72,7 @@ told as (
       from outbox.request
      where Type <> 'Conversion'
        and state not in ('ready', 'withdrawn')
-       and event_id in (select event_id from carried)
+       and event_id in (select event_id from concerned)
      group by event_id),
 locked as (
     select q.event_id
@@ -66,7 +90,7 @@ reported as (
            coalesce(t.is_modified, false) as is_modified,
            w.event_id is not null and not coalesce(t.is_modified, false) as is_pending,
            v.amount as sent_amount, coalesce(i.items, []) as sent_items, v.CustomerStatus as sent_CustomerStatus
-      from carried as c
+      from concerned as c
       left join conversions.conversion as v using (event_id)
       left join conversions.wanted as w using (event_id)
       left join told as t using (event_id)
@@ -74,24 +98,24 @@ reported as (
                         list({'ItemSku': ItemSku, 'ItemQuantity': ItemQuantity, 'ItemSubTotal': ItemSubTotal}
                              order by ItemSku) as items
                    from conversions.item
-                  where event_id in (select event_id from carried)
+                  where event_id in (select event_id from concerned)
                   group by event_id) as i using (event_id)),
 newest as (
     select c.change_id, c.event,
            m.amount, m.CurrencyCode, m.CustomerStatus, m.uses_lines,
            coalesce(i.items, []) as items
-      from carried as c
+      from concerned as c
       join mapped as m on m.change_id = c.carrier_id and m.event = c.event
       left join (select change_id, event,
                         list({'ItemSku': ItemSku, 'ItemQuantity': ItemQuantity, 'ItemSubTotal': ItemSubTotal}
                              order by ItemSku) as items
                    from mapped_item
-                  where change_id in (select carrier_id from carried)
+                  where change_id in (select carrier_id from concerned)
                   group by all) as i on i.change_id = c.carrier_id and i.event = c.event),
 weighed as (
     select q.*, c.event_id, c.decision as carrier_decision, c.CurrencyCode as reported_currency,
            p.amount as reported_amount, p.items as reported_items, p.CustomerStatus as reported_CustomerStatus,
-           p.sent_CustomerStatus, p.is_modified, p.wanted_state, p.approval as wanted_approval, p.correction_count,
+           p.sent_CustomerStatus, p.is_modified, p.approval as wanted_approval, p.correction_count,
            -- impact.com takes another status, and neither a first one nor none.
            case when p.CustomerStatus is not null then coalesce(n.CustomerStatus, p.CustomerStatus) end as newest_CustomerStatus,
            n.CustomerStatus is distinct from p.CustomerStatus as touches_CustomerStatus,
@@ -103,6 +127,9 @@ weighed as (
            coalesce(t.is_unsent, true) as is_unsent,
            t.event_id is not null as has_request,
            t.state, t.outcome,
+           -- Entered again after this change, or before it and after it was taken back.
+           coalesce((q.event_at, q.change_id) < e.entered_at, false) as is_overtaken,
+           case when e.entered_at is null then p.wanted_state else 'live' end as wanted_state,
            l.event_id is not null as is_locked,
            list_filter(n.items, lambda x: not list_contains(list_transform(p.items, lambda y: y.ItemSku), x.ItemSku)) as added,
            len(list_filter(n.items, lambda x: x.ItemQuantity = '0'
@@ -111,18 +138,23 @@ weighed as (
            -- One that went before stays gone: whether impact.com was told of it is not known here.
            list_filter(p.items, lambda y: not list_contains(list_transform(n.items, lambda x: x.ItemSku), y.ItemSku)) as gone
       from asking as q
-      join carried as c using (change_id, event)
+      join concerned as c using (change_id, event)
       left join reported as p using (change_id, event)
       left join newest as n using (change_id, event)
       left join request as t on t.event_id = c.event_id
-      left join locked as l on l.event_id = c.event_id),
+      left join locked as l on l.event_id = c.event_id
+      left join entered as e on e.event_id = c.event_id),
 -- One step a time: DuckDB computes the expression of an alias anew wherever the same list names it.
 answered as (
     select w.*,
            case
                -- Without proof nothing follows, and it ends by itself: with proof, or when the record is there again.
                when w.was_missing then case when w.is_missing then 'hold gone_unproven' else 'skip nothing_to_correct' end
+               when w.is_overtaken and w.kind <> 'requested' and (w.kind = 'deleted' or w.rule.do = 'reverse') then
+                   case when not w.is_unsent then 'skip nothing_to_correct' end
                when w.kind = 'deleted' and (w.is_unsent or w.carrier_decision = 'hold') then 'correct record_deleted'
+               when w.is_unsent and w.rule.do = 'reverse' and w.kind <> 'requested' then
+                   case when w.wanted_state is distinct from 'reversed' then 'correct condition_lost' end
                when w.is_unsent then
                    case when w.approval_asked is not null and w.rule.do is distinct from 'reverse' then 'correct approved' end
                when w.rule is null and w.approval_asked is null

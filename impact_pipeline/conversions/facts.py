@@ -9,6 +9,7 @@ from impact_pipeline.conversions.conditions import fact_sql
 from impact_pipeline.conversions.moments import passage_sql
 from impact_pipeline.conversions.relations import Captured
 from impact_pipeline.conversions.renames import mark_renamed, names_of_one_value
+from impact_pipeline.warehouse.sql import sql_file
 
 
 def find_facts(
@@ -43,4 +44,6 @@ def find_facts(
     mark_renamed(con, about.name)
     con.execute(sql.moment)
     con.execute(sql.triggered)
+    reversible = [name for name, event in about.events.items() if any(rule.do == "reverse" for rule in event.rules)]
+    con.execute(sql_file(__file__, "weighed.sql"), {"reversible": reversible})
     con.execute(sql.fact)

@@ -1,4 +1,4 @@
--- What     the pairs of one object that are answered anew, as they stand: held, or to be sent and not yet intended (their
+-- What     the pairs of one object that are answered anew, as they stand: held, or to be sent and nothing has left (their
 --          values follow the record), or dismissed, and the person thinks better of it
 -- Reads    conversions.open_decision, decision, word, current_word; outbox.request
 -- Writes   waiting_pair (temporary)
@@ -11,7 +11,8 @@ select d.*
   left join outbox.request as r on r.event_id = o.event_id and r.Type = 'Conversion'
  where o.object = $object
    and list_contains($events, o.event)
-   and (o.decision = 'hold' or r.request_id is null or r.state = 'ready' and r.intended_at is null)
+   and (o.decision = 'hold' or r.request_id is null
+        or r.intended_at is null and (r.state in ('ready', 'withdrawn') or r.outcome = 'no_trace'))
 union all
 select d.*
   from (select *

@@ -7,7 +7,7 @@ merge into conversions.wanted as w
 using (select event_id, state, code, amount, items, CustomerStatus, approval, change_id
          from correction
         where (decision = 'correct' or is_back)
-          and (has_request or approval is not null)
+          and (has_request or approval is not null or reason = 'condition_lost')
       qualify row_number() over (partition by event_id order by change_id desc) = 1) as c
    on w.event_id = c.event_id
  when matched then update

@@ -60,6 +60,7 @@ select request_id,
             when to_state = 'ready' then $now end as due_at,
        case when to_state = 'accepted' then $now + $settle_after end as next_look_at,
        coalesce(reason = 'needs_person' and to_state = 'in_doubt', false) as needs_person,
+       starts_with(answer, 'settled no_trace') as is_thawed,
        submission_id,
        action_id
   from said

@@ -52,8 +52,8 @@ def carry_out(
         IllegalMoveError: one of them is not legal.
         LeaseLostError: the lane's lease has another token.
     """
-    kinds = con.execute("select distinct from_state, to_state, outcome from move").fetchall()
-    for from_state, to_state, outcome in kinds:
+    kinds = con.execute("select from_state, to_state, outcome, bool_or(is_thawed) from move group by all").fetchall()
+    for from_state, to_state, outcome, _ in kinds:
         if why := why_illegal(from_state, to_state, outcome):
             raise IllegalMoveError(f"{why}. This is a mistake of the program; nothing was moved.")
     if lane is not None:
@@ -68,6 +68,8 @@ def carry_out(
     con.execute(sql_file(__file__, "moves_in_force.sql"), {"token": token, "is_takeover": is_takeover})
     con.execute(sql_file(__file__, "move_requests.sql"), {"run_id": run_id, "now": now, "token": token})
     con.execute(sql_file(__file__, "move_history.sql"), {"run_id": run_id, "now": now, "decided_by": decided_by})
+    if any(is_thawed for *_, is_thawed in kinds):
+        con.execute(sql_file(__file__, "move_thawed.sql"))
     counted = con.execute("select count(*) from move_in_force").fetchone()
     con.execute("delete from move")
     return int(counted[0]) if counted else 0

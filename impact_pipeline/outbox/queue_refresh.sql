@@ -1,5 +1,5 @@
--- What     gives requests that were never intended the body that their conversion has by now
--- Reads    body, conversions.conversion; outbox.request: a key is only taken where nobody else has it
+-- What     gives requests of which nothing has left the body that their conversion has by now
+-- Reads    body, sendable, conversions.conversion; outbox.request: a key is only taken where nobody else has it
 -- Writes   outbox.request
 -- Grain    one row per request whose body differs
 update outbox.request as r
@@ -19,9 +19,11 @@ update outbox.request as r
        config_hash = c.config_hash
   from body as b
   join conversions.conversion as c using (event_id)
- where r.event_id = b.event_id
+  join sendable as s using (event_id)
+ where s.is_wanted
+   and r.event_id = b.event_id
    and r.Type = 'Conversion'
-   and r.state in ('ready', 'withdrawn')
+   and (r.state in ('ready', 'withdrawn') or r.outcome = 'no_trace')
    and r.intended_at is null
    and not exists (
            select 1

@@ -95,7 +95,6 @@ def resend(
     list_moves(con)
     con.execute(sql_file(__file__, "resend_moves.sql"), {"requests": requests, "thawed": thawed, "reason": reason})
     carry_out(con, run_id=run_id, now=now, decided_by=said_by)
-    con.execute(sql_file(__file__, "resend_open.sql"), {"thawed": thawed})
     return fitting
 
 

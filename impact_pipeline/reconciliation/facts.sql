@@ -102,8 +102,9 @@ asked as (
                when coalesce(c.is_reversed or c.wanted_state = 'reversed', false) then 0
                when j.is_requested then coalesce(c.wanted_amount, j.sent_amount)
            end::decimal(18, 2) as wanted_amount,
-           -- A deletion cancels what has not left; the decision that carries the event stays as it was.
-           coalesce(c.decision = 'correct' and c.reason = 'record_deleted', false) as is_cancelled,
+           -- Cancels what has not left; the decision that carries the event stays as it was.
+           coalesce(c.wanted_state = 'reversed' or c.decision = 'correct' and c.reason = 'record_deleted', false)
+               as is_cancelled,
            f.rate as implied_rate
       from joined as j
       left join corrected as c using (event_id)

@@ -21,6 +21,8 @@ from impact_pipeline.config.load import Config, load_config
 from impact_pipeline.conversions.accept import accept, withheld
 from impact_pipeline.conversions.decide import decide
 from impact_pipeline.conversions.words import Word, say
+from impact_pipeline.outbox.queue import enqueue
+from impact_pipeline.outbox.settings import settings_of
 from impact_pipeline.simulator.salesforce import OrgFeatures
 from impact_pipeline.simulator.salesforce.schema import Field
 from impact_pipeline.warehouse.connection import Warehouse
@@ -331,6 +333,20 @@ class Story:
                 "case when $state <> 'ready' then $now end from conversions.conversion "
                 "where event_id not in (select event_id from outbox.request)",
                 {"state": state, "outcome": outcome or None, "now": self.world.clock.now()},
+            )
+
+    def _queued(self, _: str, __: str) -> None:
+        """What is to be told is queued, as in the next step of a cycle."""
+        with self.world.warehouse.transaction() as con:
+            enqueue(con, settings_of(self.config, "4711"), run_id="run", now=self.world.clock.now())
+
+    def _handed_back(self, _: str, __: str) -> None:
+        """What was queued was about to leave, and provably did not."""
+        with self.world.warehouse.transaction() as con:
+            con.execute(
+                "update outbox.request set intended_at = due_at where state = 'ready' "
+                # What was mapped anew waits until it is queued anew.
+                "and (event_id, content_md5) in (select (event_id, content_md5) from conversions.conversion)"
             )
 
     def _corrected(self, _: str, value: int) -> None:

@@ -137,6 +137,28 @@ def test_what_was_withdrawn_and_is_wanted_again_returns_with_its_newest_body(out
     assert outbox.rows("select state, payload like '%ClickId=newest%' from outbox.request") == [("ready", True)]
 
 
+def test_what_was_handed_back_unsent_and_withdrawn_returns_with_its_newest_body(outbox: Outbox, impact: There) -> None:
+    """Nothing of it has left, so it is as if it had never been intended: its decision is open again, too."""
+    event_id = outbox.wants("Deal_1", code=DEAL, amount="100.00")
+    outbox.enqueue()
+    impact.fault("rate_limited", method="POST")
+    outbox.submit()
+    with outbox.warehouse.transaction() as con:
+        want(con, event_id, outbox.clock.now(), state="reversed")
+    assert outbox.enqueue().withdrawn == 1
+    assert outbox.rows("select event_id, decision from conversions.open_decision") == [(event_id, "send")]
+
+    with outbox.warehouse.transaction() as con:
+        want(con, event_id, outbox.clock.now(), state="live")
+    outbox.wants("Deal_1", code=DEAL, amount="250.00")
+    assert outbox.enqueue().reopened == 1
+    outbox.passes(minutes=30)
+    outbox.submit()
+
+    assert outbox.states() == {"Deal_1": "accepted"}
+    assert "OrderSubTotalPostDiscount=250.00" in impact.received[-1]
+
+
 def test_a_conversion_that_is_taken_back_before_it_left_is_withdrawn_and_nothing_is_sent(outbox: Outbox) -> None:
     """Case F3: deleted while its conversion waits."""
     event_id = outbox.wants("Lead_1")

@@ -66,12 +66,15 @@ class Standing:
 
     @property
     def is_unsent(self) -> bool:
-        return self.state is None or self.state == "withdrawn" or (self.state == "ready" and not self.was_intended)
+        """Nothing of it has left, or provably nothing arrived."""
+        return self.state is None or (
+            not self.was_intended and (self.state in ("ready", "withdrawn") or self.outcome == "no_trace")
+        )
 
     @property
     def is_fruitless(self) -> bool:
         """impact.com has no action for it, so that nothing can be corrected."""
-        return self.state == "refused" or self.outcome in ("not_credited", "rejected", "no_trace")
+        return self.state == "refused" or self.outcome in ("not_credited", "rejected")
 
 
 @dataclass(kw_only=True)
@@ -273,9 +276,8 @@ def _weigh_unsent(writing: Writing, subject: Subject, standing: Standing) -> Non
 
 
 def _weigh_sent(writing: Writing, subject: Subject, standing: Standing) -> None:
-    is_back = standing.outcome == "no_trace" and standing.wanted == "reversed" and subject.is_there
-    if standing.is_fruitless and not is_back:
-        # Case G12; what never arrived and was taken back is as good as new.
+    if standing.is_fruitless:
+        # Case G12.
         return
     state = "live" if subject.is_there else "reversed"
     if standing.wanted == state == "reversed":
