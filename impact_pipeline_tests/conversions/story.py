@@ -21,6 +21,7 @@ from impact_pipeline.config.load import Config, load_config
 from impact_pipeline.conversions.accept import accept, withheld
 from impact_pipeline.conversions.decide import decide
 from impact_pipeline.conversions.words import Word, say
+from impact_pipeline.outbox.moves import carry_out, list_moves
 from impact_pipeline.outbox.queue import enqueue
 from impact_pipeline.outbox.settings import settings_of
 from impact_pipeline.simulator.salesforce import OrgFeatures
@@ -56,6 +57,11 @@ IDS: dict[str, tuple[str, str, dict[str, Any]]] = {
 ONE_BY_ONE = CaptureOptions(readers=1, gather_seconds=0.0)
 BULK = CaptureOptions(bulk_from_rows=1, poll_seconds=0.01)
 USER = "005am00000000z1AAA"
+# What was mapped anew waits until it is queued anew.
+_DUE = (
+    "Type = 'Conversion' and state = 'ready' "
+    "and (event_id, content_md5) in (select (event_id, content_md5) from conversions.conversion)"
+)
 _SPAN = re.compile(r"(-?\d+)(m|h|d)\Z")
 
 
@@ -327,10 +333,10 @@ class Story:
             con.execute(
                 "insert into outbox.request (Type, event_id, object, Id, event, CampaignId, ActionTrackerId, "
                 "EventTypeCode, OrderId, has_click_id, event_at, item_count, config_hash, state, outcome, due_at, "
-                "created_at, intended_at) "
+                "created_at, intended_at, content_md5) "
                 "select 'Conversion', event_id, object, Id, event, CampaignId, ActionTrackerId, EventTypeCode, "
                 "OrderId, false, event_at, item_count, config_hash, $state, $outcome, $now, $now, "
-                "case when $state <> 'ready' then $now end from conversions.conversion "
+                "case when $state <> 'ready' then $now end, content_md5 from conversions.conversion "
                 "where event_id not in (select event_id from outbox.request)",
                 {"state": state, "outcome": outcome or None, "now": self.world.clock.now()},
             )
@@ -343,11 +349,7 @@ class Story:
     def _handed_back(self, _: str, __: str) -> None:
         """What was queued was about to leave, and provably did not."""
         with self.world.warehouse.transaction() as con:
-            con.execute(
-                "update outbox.request set intended_at = due_at where state = 'ready' "
-                # What was mapped anew waits until it is queued anew.
-                "and (event_id, content_md5) in (select (event_id, content_md5) from conversions.conversion)"
-            )
+            con.execute(f"update outbox.request set intended_at = due_at where {_DUE}")
 
     def _corrected(self, _: str, value: int) -> None:
         """So many corrections of what was sent have been told."""
@@ -363,9 +365,32 @@ class Story:
             )
 
     def _left(self, _: str, value: str) -> None:
-        """What was queued has left."""
+        """The conversions that were queued have left and reached a state, and an outcome behind a slash."""
+        state, _, outcome = value.partition("/")
         with self.world.warehouse.transaction() as con:
-            con.execute("update outbox.request set state = ?, intended_at = due_at where state = 'ready'", [value])
+            con.execute(f"update outbox.request set intended_at = due_at where {_DUE}")
+            con.execute(f"update outbox.request set state = ?, outcome = ? where {_DUE}", [state, outcome or None])
+
+    def _told(self, _: str, __: str) -> None:
+        """The corrections that were queued have been carried out."""
+        with self.world.warehouse.transaction() as con:
+            con.execute(
+                "update outbox.request set state = 'settled', outcome = 'credited', intended_at = due_at "
+                "where Type <> 'Conversion' and state = 'ready'"
+            )
+
+    def _no_trace(self, _: str, __: str) -> None:
+        """What was in doubt provably did not arrive."""
+        with self.world.warehouse.transaction() as con:
+            list_moves(con)
+            con.execute(
+                "insert into move by name select request_id, state as from_state, "
+                "case when w.event_id is null then 'ready' else 'settled' end as to_state, "
+                "case when w.event_id is not null then 'no_trace' end as outcome, w.event_id is not null as is_thawed "
+                "from outbox.request as r left join (select event_id from conversions.wanted where state = 'reversed') "
+                "as w using (event_id) where r.state = 'in_doubt'"
+            )
+            carry_out(con, run_id="run", now=self.world.clock.now())
 
     def _reversal(self, _: str, value: str) -> None:
         """The reversal that is wanted has reached a state, and an outcome behind a slash."""

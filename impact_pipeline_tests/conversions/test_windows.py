@@ -2,7 +2,6 @@
 
 import shutil
 import tempfile
-from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -51,69 +50,6 @@ def reported(edits: list[str | None], captures_after: set[int]) -> list[tuple[An
 def test_the_same_history_cut_into_any_windows_is_reported_alike(edits: list[str | None], cuts: set[int]) -> None:
     """With history on, a passage counts once, with its own time, whenever it is seen."""
     assert reported(edits, cuts) == reported(edits, set())
-
-
-# A deal of one amount, which Closed Lost takes back.
-TAKEN_BACK: dict[str, Any] = {
-    "pipeline/event_types/Opportunity_Closed Won/kind": "lead",
-    "objects/opportunity/events/won/items": None,
-    "objects/opportunity/events/won/conversion/OrderSubTotalPostDiscount": "{Amount}",
-    "objects/opportunity/events/won/after": [
-        {"when": "StageName = 'Closed Lost'", "do": "reverse", "code": "ORDER_ERROR"},
-        {"changed": ["Amount"], "do": "modify", "code": "ORDER_UPDATE"},
-    ],
-}
-FATES = st.one_of(st.sampled_from(["Closed Won", "Closed Lost"]), st.integers(101, 105))
-
-
-@settings(max_examples=10, deadline=None, phases=AS_FOUND)
-@given(
-    edits=st.lists(FATES, min_size=2, max_size=6),
-    captures_after=st.sets(st.integers(0, 5)),
-    queued_after=st.sets(st.integers(0, 5)),
-    handed_back_after=st.sets(st.integers(0, 5), max_size=2),
-)
-@example(["Closed Won", "Closed Lost"], set(), set(), set())
-@example(["Closed Won", "Closed Lost", 104, "Closed Won"], {0, 1, 2}, {0}, set())
-@example(["Closed Won", "Closed Lost", "Closed Won", 105], {0, 1}, {0, 1}, {0})
-@example(["Closed Won", "Closed Lost", "Closed Won", "Closed Lost"], {1}, set(), set())
-@example(["Closed Won", "Closed Lost", 103, "Closed Won"], {0, 1}, {0, 1, 2}, {0})
-def test_what_was_taken_back_before_it_left_is_not_sent_and_what_came_back_is_sent_as_it_is_then(
-    edits: list[str | int], captures_after: set[int], queued_after: set[int], handed_back_after: set[int]
-) -> None:
-    """Cases E2 and E7, wherever captures, the queue and a lane that stopped before it sent come in between."""
-    with tempfile.TemporaryDirectory() as folder:
-        story = Story(Path(folder), {"config": "S", "about": "deal", "but": TAKEN_BACK}, SUITE["configs"])
-        try:
-            story.play([{"deal": {}}, "cycle", {"later": "1h"}])
-            amount, won_at, is_live = Decimal(100), None, False
-            for place, edit in enumerate(edits):
-                story.play([{"deal": {"StageName": edit} if isinstance(edit, str) else {"Amount": edit}}])
-                if isinstance(edit, int):
-                    amount = Decimal(edit)
-                elif edit != story_stage(edits[:place]):
-                    is_live = edit == "Closed Won"
-                    won_at = won_at or (story.world.clock.now() if is_live else None)
-                story.play([{"later": "40m"}])
-                if place in captures_after:
-                    story.cycle()
-                    if place in queued_after:
-                        story.play([{"queued": ""}])
-                    if place in handed_back_after:
-                        story.play([{"handed back": ""}])
-            story.play(["cycle", {"queued": ""}])
-
-            assert story.world.query(
-                "select r.EventDate::timestamptz, coalesce(w.amount, r.amount) "
-                "from outbox.request as r left join conversions.wanted as w using (event_id) "
-                "where r.state = 'ready' and coalesce(w.state, 'live') = 'live'"
-            ) == ([(won_at, amount)] if is_live else [])
-        finally:
-            story.close()
-
-
-def story_stage(edits: list[str | int]) -> str:
-    return next((edit for edit in reversed(edits) if isinstance(edit, str)), "Prospecting")
 
 
 CUSTOMERS = {
