@@ -145,6 +145,12 @@ weighed as (
       left join locked as l on l.event_id = c.event_id
       left join entered as e on e.event_id = c.event_id),
 -- One step a time: DuckDB computes the expression of an alias anew wherever the same list names it.
+compared as (
+    select *,
+           coalesce(newest_amount is not distinct from reported_amount
+                    and list_filter(reported_items, lambda y: y.ItemQuantity <> '0') = newest_items
+                    and newest_CustomerStatus is not distinct from reported_CustomerStatus, false) as is_equal
+      from weighed),
 answered as (
     select w.*,
            case
@@ -165,7 +171,9 @@ answered as (
                         else 'skip not_correctable' end
                when w.outcome in ('not_credited', 'rejected', 'no_trace') or w.state = 'refused' then 'skip nothing_to_correct'
                when w.wanted_state = 'reversed' then 'skip nothing_to_correct'
-               when w.is_locked then 'skip action_locked'
+               -- Back at what was reported, nothing is left that would have been too late.
+               when w.is_locked and (w.rule.do = 'reverse' or w.approval_asked is not null or not w.is_equal)
+                    then 'skip action_locked'
                when w.rule.do = 'reverse' then
                    case w.kind when 'deleted' then 'correct record_deleted'
                                when 'requested' then 'correct requested'
@@ -173,9 +181,7 @@ answered as (
                when w.newest_currency is distinct from w.reported_currency then 'hold correction_impossible'
                when w.rule is null
                     or is_back
-                    or w.newest_amount is not distinct from w.reported_amount
-                       and list_filter(w.reported_items, lambda y: y.ItemQuantity <> '0') = w.newest_items
-                       and newest_CustomerStatus is not distinct from reported_CustomerStatus then
+                    or w.is_equal then
                    case when w.approval_asked is not null then 'correct approved'
                         when is_back or not touches_CustomerStatus then 'skip nothing_to_correct'
                         else 'skip not_correctable' end
@@ -192,7 +198,7 @@ answered as (
                when w.uses_lines then 'correct items_changed'
                else 'correct amount_changed'
            end as answer
-      from weighed as w),
+      from compared as w),
 limited as (
     select *,
            case when starts_with(answer, 'correct ') and correction_count >= $corrections_maximum then 'hold flapping'
