@@ -3,7 +3,7 @@
 import copy
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -86,7 +86,13 @@ class KeptOpen(Warehouse):
         if self.path not in _open:
             _open[self.path] = duckdb.connect(str(self.path))
             _open[self.path].execute("set TimeZone = 'UTC'")
-        yield _open[self.path]
+        try:
+            yield _open[self.path]
+        except BaseException:
+            # A file that is closed forgets what was not committed.
+            with suppress(duckdb.TransactionException):
+                _open[self.path].rollback()
+            raise
 
     def close(self) -> None:
         _open.pop(self.path).close()

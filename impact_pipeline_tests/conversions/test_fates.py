@@ -1,6 +1,7 @@
 """Whatever happens to a deal, and wherever it meets the steps of the pipeline: in the end it is reported as it is."""
 
 import tempfile
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import yaml
 from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
+from impact_pipeline.conversions.words import Word, WordRefused, say
 from impact_pipeline_tests.conversions.story import Story
 
 SUITE = yaml.safe_load(Path(__file__).with_name("cases.yaml").read_text("utf-8"))
@@ -34,6 +36,7 @@ SHOWN = (
 WON, LOST = {"deal": {"StageName": "Closed Won"}}, {"deal": {"StageName": "Closed Lost"}}
 DELETE, UNDELETE = {"delete": "deal"}, {"undelete": "deal"}
 QUEUED, HANDED_BACK, LEFT, TOLD = {"queued": ""}, {"handed back": ""}, {"left": "settled/credited"}, {"told": ""}
+HOLD, RELEASE, DISMISS = {"hold": "deal"}, {"release": "deal"}, {"dismiss": "deal"}
 LOST_ANSWER, NO_TRACE = {"left": "in_doubt"}, {"no trace": ""}
 
 
@@ -46,18 +49,23 @@ def quantity(line: str, value: int) -> dict[str, Any]:
 
 
 EDITS = [WON, LOST, amount(101), amount(102), amount(103), DELETE, UNDELETE]
+WORDS = [HOLD, RELEASE, DISMISS]
 STEPS = ["cycle", QUEUED, HANDED_BACK, LEFT, TOLD, LOST_ANSWER, NO_TRACE]
 
 
 @settings(max_examples=10, deadline=None, phases=(Phase.explicit, Phase.generate))
-@given(st.lists(st.sampled_from([*EDITS, *STEPS, "cycle", QUEUED]), min_size=4, max_size=14))
+@given(st.lists(st.sampled_from([*EDITS, *STEPS, *WORDS, "cycle", QUEUED]), min_size=4, max_size=14))
 @example([WON, LOST])
 @example([WON, "cycle", QUEUED, LOST, "cycle", amount(103), "cycle", WON])
 @example([WON, "cycle", QUEUED, HANDED_BACK, LOST, "cycle", QUEUED, amount(103), "cycle", QUEUED, WON])
 @example([WON, LOST, "cycle", WON, LOST])
+@example([WON, "cycle", HOLD, "cycle", QUEUED, LOST, "cycle", WON])
 @example([WON, "cycle", QUEUED, LOST_ANSWER, LOST, "cycle", NO_TRACE, amount(103), "cycle", WON])
 def test_in_the_end_a_deal_is_reported_as_it_is(steps: list[Any]) -> None:
-    """Cases E2 to E7 and F1 to F8 in any order, with a lane that stopped before it sent and answers that were lost."""
+    """
+    Cases E2 to E7 and F1 to F8 in any order, with a lane that stopped before it sent, answers that were lost, and
+    what a person holds or dismisses for a time.
+    """
     with tempfile.TemporaryDirectory() as folder:
         story = Story(Path(folder), {"config": "S", "about": "deal", "but": BUT}, SUITE["configs"])
         try:
@@ -70,7 +78,12 @@ def test_in_the_end_a_deal_is_reported_as_it_is(steps: list[Any]) -> None:
                     is_deleted = step == DELETE
                     given = step.get("deal", {})
                     stage, value = given.get("StageName", stage), Decimal(given.get("Amount", value))
-                story.play([step, {"later": "40m"}])
+                # A word that does not fit is refused.
+                with suppress(WordRefused):
+                    story.play([step])
+                story.play([{"later": "40m"}])
+            story.play(["cycle"])
+            release_all(story)
             story.play(["cycle", QUEUED])
 
             expected = [(value,)] if stage == "Closed Won" and not is_deleted else []
@@ -78,6 +91,17 @@ def test_in_the_end_a_deal_is_reported_as_it_is(steps: list[Any]) -> None:
             assert story.undecided() == [], "each change has exactly one current decision per event"
         finally:
             story.close()
+
+
+def release_all(story: Story) -> None:
+    """A person takes back what was held and dismissed."""
+    spoken = story.world.query(
+        "select distinct d.event_id from conversions.current_word join conversions.current_decision as d "
+        "using (change_id, event) where word in ('hold', 'dismiss')"
+    )
+    for (event_id,) in spoken:
+        with story.world.warehouse.transaction() as con:
+            say(con, Word.RELEASE, event_id, reason="as agreed", said_by="Ada", now=story.world.clock.now())
 
 
 SECOND = {"line 3": {"UnitPrice": 50, "Sku__c": "B"}}
