@@ -377,12 +377,14 @@ class Story:
             con.execute(f"update outbox.request set intended_at = due_at where {_DUE}")
             con.execute(f"update outbox.request set state = ?, outcome = ? where {_DUE}", [state, outcome or None])
 
-    def _told(self, _: str, __: str) -> None:
-        """The corrections that were queued have been carried out."""
+    def _told(self, _: str, value: str) -> None:
+        """The corrections that were queued, or are under way, have reached a state, and an outcome behind a slash."""
+        state, _, outcome = value.partition("/")
         with self.world.warehouse.transaction() as con:
             con.execute(
-                "update outbox.request set state = 'settled', outcome = 'credited', intended_at = due_at "
-                "where Type <> 'Conversion' and state = 'ready'"
+                "update outbox.request set state = ?, outcome = ?, intended_at = due_at "
+                "where Type <> 'Conversion' and state in ('ready', 'accepted')",
+                [state, outcome or None],
             )
 
     def _no_trace(self, _: str, __: str) -> None:

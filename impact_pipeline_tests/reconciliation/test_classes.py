@@ -112,6 +112,12 @@ def deleted_while_held(rows: Rows, order: str) -> None:
     rows.decision(order, event_id=event_id, carries=False, decision="correct", reason="record_deleted")
 
 
+def won_and_lost_between_two_captures(rows: Rows, order: str) -> None:
+    event_id = rows.decision(order)
+    rows.decision(order, event_id=event_id, carries=False, decision="correct", reason="condition_lost")
+    rows.wanted(order, state="reversed", amount=None)
+
+
 def waiting(rows: Rows, order: str) -> None:
     rows.sent(order, state="ready", wait="first_of_type")
 
@@ -308,6 +314,7 @@ CASES: list[tuple[Callable[[Rows, str], str | None], str, str | None, bool, str]
     (withdrawn, "withdrawn", "dismissed", False, "withdrawn"),
     (deleted_before_it_was_sent, "withdrawn", "record_deleted", False, "withdrawn"),
     (deleted_while_held, "withdrawn", "record_deleted", False, "withdrawn"),
+    (won_and_lost_between_two_captures, "withdrawn", "condition_lost", False, "withdrawn"),
     (waiting, "waiting", "first_of_type", False, "waiting"),
     (on_its_way, "waiting", "intended", False, "waiting"),
     (waiting_beyond_its_bound, "waiting", "ready", True, "waiting"),
