@@ -13,7 +13,9 @@ carrier as (
    qualify row_number() over (partition by f.change_id, f.event order by d.entry desc, d.change_id) = 1),
 sent as (
     select r.event_id,
-           bool_or(r.Type = 'Reversal' and r.state in ('intended', 'accepted', 'in_doubt')) as reversal_is_open,
+           -- What is told once more may have arrived the first time.
+           bool_or(r.Type = 'Reversal' and (r.state in ('intended', 'accepted', 'in_doubt')
+                                            or r.state = 'ready' and r.reason = 'same_value_again')) as reversal_is_open,
            bool_or(r.Type = 'Reversal' and r.state = 'settled' and r.outcome = 'credited') as reversal_is_done
       from outbox.request as r
      where r.event_id in (select event_id from carrier)

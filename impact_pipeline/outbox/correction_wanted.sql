@@ -5,6 +5,7 @@
 -- Columns  Type, body: the correction to be told, body null while its action is not visible; both null where none is
 --          left_out: why a difference is not told: locked, limit, refused_before, amount_not_positive
 --          open_id, open_Type, open_body, open_is_frozen: its correction that waits to be sent
+--          shows_late: that is a reversal which left before, and the action is reversed
 --          is_busy: one is under way, so that this one has to wait
 -- Binds    $now timestamptz, $corrections_maximum integer
 create or replace temp table correction as
@@ -126,6 +127,7 @@ bodied as (
       from typed)
 select request_id, event_id, amount, wanted_at, item_count, is_busy, action_id,
        open_id, open_Type, open_body, open_is_frozen,
+       coalesce(open_Type = 'Reversal' and open_is_frozen and action_is_reversed, false) as shows_late,
        case when wanted_Type is null then null
             when wanted_Type = 'Modification' and not coalesce(is_positive, false) then 'amount_not_positive'
             when LockingDate <= $now then 'locked'

@@ -401,19 +401,26 @@ class Story:
             carry_out(con, run_id="run", now=self.world.clock.now())
 
     def _reversal(self, _: str, value: str) -> None:
-        """The reversal that is wanted has reached a state, and an outcome behind a slash."""
+        """The reversal that is wanted has reached a state, and an outcome behind a slash; `again`: it left before."""
         state, _, outcome = value.partition("/")
+        state, again, _ = state.partition(" again")
         with self.world.warehouse.transaction() as con:
             con.execute("delete from outbox.request where Type = 'Reversal'")
             con.execute(
                 "insert into outbox.request (Type, event_id, object, Id, event, CampaignId, ActionTrackerId, "
-                "EventTypeCode, OrderId, has_click_id, event_at, item_count, config_hash, state, outcome, due_at, "
-                "created_at) "
+                "EventTypeCode, OrderId, has_click_id, event_at, item_count, config_hash, state, outcome, reason, "
+                "due_at, created_at) "
                 "select 'Reversal', r.event_id, r.object, r.Id, r.event, r.CampaignId, r.ActionTrackerId, "
-                "r.EventTypeCode, r.OrderId, false, r.event_at, 0, r.config_hash, $state, $outcome, $now, $now "
+                "r.EventTypeCode, r.OrderId, false, r.event_at, 0, r.config_hash, $state, $outcome, $reason, "
+                "$now, $now "
                 "from outbox.request as r join conversions.wanted as w using (event_id) "
                 "where r.Type = 'Conversion' and w.state = 'reversed'",
-                {"state": state, "outcome": outcome or None, "now": self.world.clock.now()},
+                {
+                    "state": state,
+                    "outcome": outcome or None,
+                    "reason": "same_value_again" if again else None,
+                    "now": self.world.clock.now(),
+                },
             )
 
     def _locked(self, _: str, value: str) -> None:

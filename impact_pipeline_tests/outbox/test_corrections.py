@@ -1,5 +1,6 @@
 """What later changes mean for what was reported: absolute values, one at a time, and only what impact.com can take."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -134,6 +135,26 @@ def test_a_reversal_that_is_taken_back_before_it_left_sends_nothing(outbox: Outb
 
     assert corrections(outbox) == [("Reversal", "withdrawn")]
     assert impact.app.api.requests["DELETE Actions"] == 0
+
+
+def test_a_reversal_that_shows_late_was_carried_out(outbox: Outbox, impact: There) -> None:
+    """Its answer was lost, and the list did not show it in time: without it, the deal won again would go unpaid."""
+    event_id = a_reported_sale(outbox)
+    wants(outbox, event_id, state="reversed")
+    impact.fault("accepted_unanswered", method="DELETE")
+    impact.program.declaration = replace(impact.program.declaration, processing_seconds=2400)
+    sent_after_the_hour(outbox)
+    assert corrections(outbox) == [("Reversal", "ready")]
+
+    outbox.passes(hours=1)
+    outbox.confirm()
+    outbox.enqueue()
+    assert corrections(outbox) == [("Reversal", "in_doubt")]
+    outbox.passes(minutes=10)
+    outbox.confirm()
+
+    assert corrections(outbox) == [("Reversal", "settled/credited")]
+    assert impact.app.api.requests["DELETE Actions"] == 1
 
 
 def test_a_correction_of_what_is_no_longer_corrected_at_all_is_withdrawn(outbox: Outbox, impact: There) -> None:

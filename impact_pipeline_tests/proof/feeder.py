@@ -307,11 +307,11 @@ def _standings(con: duckdb.DuckDBPyConnection, now: datetime) -> dict[str, Stand
 
     Small questions, put together here: one statement for all would take longer to plan than all of these to run.
     """
-    requests: dict[str, list[tuple[str, str, str | None, bool]]] = defaultdict(list)
+    requests: dict[str, list[tuple[str, str, str | None, bool, str | None]]] = defaultdict(list)
     for event_id, *request in con.execute(
-        "select event_id, Type, state, outcome, intended_at is not null from outbox.request order by request_id"
+        "select event_id, Type, state, outcome, intended_at is not null, reason from outbox.request order by request_id"
     ).fetchall():
-        requests[event_id].append((request[0], request[1], request[2], request[3]))
+        requests[event_id].append((request[0], request[1], request[2], request[3], request[4]))
     amounts = dict(con.execute("select event_id, amount from conversions.conversion").fetchall())
     items: dict[str, list[Line]] = defaultdict(list)
     for event_id, *item in con.execute(
@@ -361,7 +361,10 @@ def _standings(con: duckdb.DuckDBPyConnection, now: datetime) -> dict[str, Stand
             state=conversion[1] if conversion else None,
             outcome=conversion[2] if conversion else None,
             was_intended=conversion is not None and conversion[3],
-            is_reversing=any(one[1] in ("intended", "accepted", "in_doubt") for one in reversals),
+            is_reversing=any(
+                one[1] in ("intended", "accepted", "in_doubt") or (one[1] == "ready" and one[4] == "same_value_again")
+                for one in reversals
+            ),
             is_reversed=any(one[1:3] == ("settled", "credited") for one in reversals),
             wanted=state,
             amount=amount,
