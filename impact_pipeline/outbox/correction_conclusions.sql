@@ -9,10 +9,13 @@ with
 said as (
     select *,
            case
-               -- That nothing live stands there is known of the time that the list covers; clocks may differ by some minutes.
+               -- That nothing live stands there instead is known of the time that a list covers; one that is changed while it
+               -- is read is in the next only. Clocks may differ by some minutes.
                when action_shows_it
-                and intended_at + case when Type = 'Reversal' then interval 5 minutes else interval 0 minutes end
-                    <= $actions_at::timestamptz then 'settled credited action_shows_it'
+                and (Type <> 'Reversal'
+                     or greatest(intended_at, action_reversed_at) + interval 5 minutes <= $actions_at::timestamptz)
+                    then 'settled credited action_shows_it'
+               when action_shows_it and state = 'in_doubt' then null
                when state = 'accepted' then
                    case when is_complete and has_error then 'settled rejected code'
                         when is_complete then 'settled credited completed'

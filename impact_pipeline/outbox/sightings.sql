@@ -84,9 +84,15 @@ told_action as (
            -- One that impact.com moved to another partner is reversed as well, and what was to be taken back is not.
            case o.Type when 'Reversal' then a.State = 'REVERSED' and l.Oid is null
                        when 'Approval' then a.State = 'APPROVED'
-                       else a.State <> 'REVERSED' and a.Amount = o.amount end as shows_it
+                       else a.State <> 'REVERSED' and a.Amount = o.amount end as shows_it,
+           f.reversed_at
       from open_request as o
       join known_action as a using (action_id)
+      left join (select action_id, min(observed_at) as reversed_at
+                   from audit.action
+                  where action_id in (select action_id from open_request)
+                    and State = 'REVERSED'
+                  group by action_id) as f using (action_id)
       left join (select distinct CampaignId, ActionTrackerId, Oid from known_action where State <> 'REVERSED') as l
         on l.CampaignId = o.CampaignId and l.ActionTrackerId = o.ActionTrackerId and l.Oid = o.OrderId
      where o.Type <> 'Conversion'),
@@ -113,6 +119,7 @@ select o.* exclude (submission_id, action_id),
        -- The key's first action is younger than our first intent: it is ours. Else somebody was faster.
        a.first_created_at >= f.first_intended_at - interval 5 minutes as action_is_ours,
        coalesce(t.shows_it, false) as action_shows_it,
+       t.reversed_at as action_reversed_at,
        f.first_intended_at + to_seconds(y.dedup_seconds / 2) as safe_until,
        coalesce(d.decision = 'send', false) and w.event_id is null as is_still_wanted
   from open_request as o

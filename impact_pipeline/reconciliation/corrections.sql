@@ -16,7 +16,8 @@ asked as (
                as needs_person,
            coalesce(bool_or(Type = 'Reversal' and state = 'settled' and outcome in ('credited', 'already_there')), false)
                as is_reversed,
-           max(created_at) filter (state <> 'withdrawn') as asked_at,
+           -- Until it leaves, it is brought up to what is wanted.
+           max(coalesce(intended_at, created_at)) filter (state <> 'withdrawn') as asked_at,
            arg_max(coalesce(wait, reason, state), request_id) filter (state <> 'withdrawn') as why
       from own_request
      where Type <> 'Conversion'

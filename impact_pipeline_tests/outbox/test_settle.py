@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 
 from impact_pipeline.outbox.confirm import confirm
-from impact_pipeline.outbox.impact.client import Credential, ImpactClient, WrongCredentialError
+from impact_pipeline.outbox.impact.client import Credential, ImpactClient, RateLimitedError, WrongCredentialError
 from impact_pipeline.outbox.impact.reasons import CLASSES, reason_classes
-from impact_pipeline.outbox.impact.transport import HttpTransport
+from impact_pipeline.outbox.impact.transport import Answer, HttpTransport
 from impact_pipeline.outbox.listing import LONGEST_WINDOW, windows
 from impact_pipeline.simulator.impact import create_unsubmitted
 from impact_pipeline_tests.outbox.conftest import DECLARATION, SALE, SID, START, TOKEN, Outbox, There, want
@@ -419,6 +419,32 @@ def test_a_wrong_credential_is_told_in_one_sentence_without_the_token(outbox: Ou
 
     assert TOKEN not in str(raised.value)
     assert outbox.rows("select run_id from outbox.lease where lane = 'confirm'") == [(None,)]
+
+
+class Told:
+    """A transport that gives these answers, one after the other."""
+
+    def __init__(self, *answers: Answer) -> None:
+        self._answers = iter(answers)
+
+    def send(self, *_: object) -> Answer:
+        return next(self._answers)
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_budget_that_was_used_up_counts_until_an_answer_tells_of_none() -> None:
+    """Else who reads with one client for long would look at no queue record any more."""
+    used_up = Answer(status=429, headers={"x-ratelimit-remaining": "0", "retry-after": "60"})
+    client = ImpactClient(Told(used_up, Answer(status=200, body=b"{}")), Credential(account_sid=SID, auth_token=TOKEN))
+
+    with pytest.raises(RateLimitedError):
+        client.document("Campaigns")
+    assert client.rate.remaining == 0
+    client.document("Campaigns")
+
+    assert client.rate.remaining is None
 
 
 def test_a_token_of_its_own_serves_reading(outbox: Outbox, impact: There) -> None:

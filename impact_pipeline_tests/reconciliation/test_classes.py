@@ -241,6 +241,21 @@ def reversal_refused(rows: Rows, order: str) -> None:
     rows.request(order, Type="Reversal", state="refused", created_at=ago(days=2))
 
 
+def modification_rejected_that_had_been_brought_up_to_what_was_wanted_last(rows: Rows, order: str) -> None:
+    rows.sent(order)
+    rows.action(order)
+    rows.wanted(order, amount=250, wanted_at=ago(days=2))
+    rows.request(
+        order,
+        Type="Modification",
+        state="settled",
+        outcome="rejected",
+        reason="ACTION_LOCKED",
+        created_at=ago(days=3),
+        intended_at=ago(days=1),
+    )
+
+
 def other_amount(rows: Rows, order: str) -> None:
     rows.sent(order)
     rows.action(order, Amount=Decimal("100.01"))
@@ -343,6 +358,13 @@ CASES: list[tuple[Callable[[Rows, str], str | None], str, str | None, bool, str]
     (reversal_refused, "state_differs", "reversed_here", True, "credited"),
     (other_amount, "amount_differs", None, True, "credited"),
     (modification_without_effect, "amount_differs", None, True, "credited"),
+    (
+        modification_rejected_that_had_been_brought_up_to_what_was_wanted_last,
+        "amount_differs",
+        None,
+        True,
+        "credited",
+    ),
     (reversed_by_both, "reversed", None, False, "reversed"),
     (reattributed, "reattributed", None, False, "credited"),
     (matched, "matched", None, False, "credited"),

@@ -214,7 +214,8 @@ class ImpactClient:
     def _read_once(self, path: str) -> Answer:
         answer = self._transport.send("GET", self._path + path, self._read_headers, None, READ_SECONDS)
         rate = rate_of(answer.headers, self._clock())
-        if rate.remaining is not None:
+        # An answer that tells of no budget ends what an older one told, which nothing else would.
+        if rate.remaining is not None or answer.status == 200:
             self._rate = rate
         if answer.status == 200:
             return answer
