@@ -144,6 +144,7 @@ def test_in_the_end_the_items_of_a_deal_are_reported_as_they_are(steps: list[Any
                 story.play([step, {"later": "40m"}])
             story.play(["cycle", QUEUED, TOLD, "cycle", QUEUED])
 
+            # A product that comes after the conversion left can't be told: a person decides.
             if story.world.value(
                 "select count(*) from conversions.current_decision where reason = 'correction_impossible'"
             ):

@@ -74,14 +74,14 @@ union all
 select 'V-2', format('attempt {} for {} told something else than its request', a.attempt_id, r.OrderId)
   from audit.attempt as a
   join outbox.request as r using (request_id)
-  join (select request_id, run_id, max(transition_id) as intended_id
-          from audit.transition
-         where to_state = 'intended'
-         group by all) as i
+  left join (select request_id, run_id, max(transition_id) as intended_id
+               from audit.transition
+              where to_state = 'intended'
+              group by all) as i
     on i.request_id = a.request_id and i.run_id = a.run_id
   left join (select request_id, max(transition_id) as again_id
                from audit.transition
               where reason = 'wanted_again'
               group by all) as w on w.request_id = a.request_id
  where a.payload_sha256 <> r.payload_sha256
-   and i.intended_id > coalesce(w.again_id, 0)
+   and coalesce(i.intended_id > w.again_id, true)

@@ -371,7 +371,7 @@ create table conversions.open_decision (
     event       varchar not null,
     decision    varchar not null,
     event_id    varchar);
-comment on table conversions.open_decision is 'The current decisions that every cycle looks at again: what is held, and what is to be sent until its first intent.';
+comment on table conversions.open_decision is 'The current decisions that every cycle looks at again: what is held, and what is to be sent as long as nothing of it has left.';
 comment on column conversions.open_decision.decision_id is 'The decision in conversions.decision.';
 comment on column conversions.open_decision.change_id is 'The change that it is about.';
 comment on column conversions.open_decision.object is 'API name of the object.';
@@ -639,7 +639,7 @@ comment on column outbox.request.event_at is 'When the event happened. UTC.';
 comment on column outbox.request.CurrencyCode is 'Currency of the amount.';
 comment on column outbox.request.amount is 'Money in it.';
 comment on column outbox.request.item_count is 'Number of items in it.';
-comment on column outbox.request.payload is 'private: the exact body; frozen at the first intent.';
+comment on column outbox.request.payload is 'private: the exact body; frozen at the first intent, until it is known that nothing of it arrived and it was taken back.';
 comment on column outbox.request.payload_sha256 is 'SHA-256 of the body, hex.';
 comment on column outbox.request.content_md5 is 'Of a Conversion: the digest in conversions.conversion from which the payload was made.';
 comment on column outbox.request.config_hash is 'The configuration that mapped it.';
@@ -656,7 +656,7 @@ comment on column outbox.request.run_id is 'The Dagster run that moved it last.'
 comment on column outbox.request.submission_id is 'BatchId of impact.com''s submission record.';
 comment on column outbox.request.action_id is 'impact.com''s action.';
 comment on column outbox.request.created_at is 'When it was queued. UTC.';
-comment on column outbox.request.intended_at is 'When the newest intent was committed. UTC.';
+comment on column outbox.request.intended_at is 'When the newest intent was committed. UTC. Null again where nothing of it arrived and it was taken back.';
 comment on column outbox.request.accepted_at is 'When impact.com answered QUEUED. UTC.';
 comment on column outbox.request.settled_at is 'When its end was known. UTC.';
 comment on column outbox.request.next_look_at is 'When its submission is looked at next. UTC.';
