@@ -54,7 +54,9 @@ told as (
                          and (state in ('intended', 'accepted', 'in_doubt')
                               or (state = 'settled' and outcome = 'credited'))) as modification,
            list(payload) filter (where state = 'refused'
-                                    or (state = 'settled' and outcome = 'rejected')) as refused
+                                    or (state = 'settled' and outcome = 'rejected')) as refused,
+           list(amount) filter (where Type = 'Modification' and intended_at is not null) as told_amounts,
+           max(settled_at) as last_settled_at
       from outbox.request
      where Type <> 'Conversion'
      group by event_id),
@@ -75,6 +77,8 @@ action as (
            arg_max(action_id, (CreationDate, action_id)) filter (where State <> 'REVERSED') as action_id,
            arg_max(LockingDate, (CreationDate, action_id)) filter (where State <> 'REVERSED') as LockingDate,
            arg_max(State, (CreationDate, action_id)) filter (where State <> 'REVERSED') = 'APPROVED' as is_approved,
+           arg_max(Amount, (CreationDate, action_id)) filter (where State <> 'REVERSED') as Amount,
+           arg_max(observed_at, (CreationDate, action_id)) filter (where State <> 'REVERSED') as observed_at,
            count(*) filter (where State <> 'REVERSED') = 0 as is_reversed
       from current_action
      group by all),
@@ -94,8 +98,13 @@ formed as (
            concat_ws('&', wanted_form, 'CustomerStatus=' || url_encode(w.CustomerStatus),
                      'Reason=' || url_encode(coalesce(w.code, 'ORDER_UPDATE'))) as modification_body,
            'DispositionCode=' || url_encode(coalesce(w.code, 'REJECTED')) as reversal_body,
+           -- One whose answer was lost may take effect after those that were told later.
+           coalesce(a.Amount <> w.amount
+                    and list_contains(t.told_amounts, a.Amount)
+                    and (t.last_settled_at is null or a.observed_at > t.last_settled_at), false) as shows_earlier_value,
            -- An approval alone asks for no amount.
            case when wanted_form is null and w.CustomerStatus is null then false
+                when shows_earlier_value then true
                 when t.modification is not null then modification_body <> t.modification
                 else wanted_form <> base_form or w.CustomerStatus is not null end as differs,
            o.request_id as open_id, o.Type as open_Type, o.payload as open_body, o.is_frozen as open_is_frozen

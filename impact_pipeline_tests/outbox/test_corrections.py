@@ -269,6 +269,44 @@ def test_a_correction_in_doubt_is_settled_by_reading_the_action(outbox: Outbox, 
     assert impact.program.actions[0].modification_count == 1
 
 
+def test_the_wanted_value_is_told_again_when_an_earlier_one_takes_effect_after_it(outbox: Outbox, impact: There) -> None:
+    """Its answer was lost, it was not seen in time, and what was wanted by then was told instead."""
+    event_id = a_reported_sale(outbox)
+    wants(outbox, event_id, amount="170.00", items=items(("A", "2", "120.00"), ("B", "1", "50.00")))
+    impact.fault("accepted_unanswered", method="PUT", count=1)
+    impact.fault("delayed", method="PUT", count=1, parameters={"seconds": 6 * 3600})
+    sent_after_the_hour(outbox)
+    wants(outbox, event_id, amount="190.00", items=items(("A", "2", "140.00"), ("B", "1", "50.00")))
+    sent_after_the_hour(outbox)
+    assert corrections(outbox) == [("Modification", "withdrawn"), ("Modification", "settled/credited")]
+    assert impact.program.actions[0].amount == Decimal("190.00")
+
+    outbox.passes(hours=6)
+    outbox.confirm()
+    assert impact.program.actions[0].amount == Decimal("170.00")
+    outbox.enqueue()
+    sent_after_the_hour(outbox)
+    outbox.enqueue()
+
+    assert impact.program.actions[0].amount == Decimal("190.00")
+    assert corrections(outbox)[2:] == [("Modification", "settled/credited")]
+
+
+def test_an_amount_that_a_person_set_at_impact_com_is_not_fought(outbox: Outbox, impact: There) -> None:
+    event_id = a_reported_sale(outbox)
+    wants(outbox, event_id, amount="170.00", items=items(("A", "2", "120.00"), ("B", "1", "50.00")))
+    sent_after_the_hour(outbox)
+    (action,) = impact.program.actions
+    action.amount, action.updated_at = Decimal("123.45"), outbox.clock.now()
+    outbox.passes(minutes=1)
+    outbox.confirm()
+
+    outbox.enqueue()
+
+    assert corrections(outbox) == [("Modification", "settled/credited")]
+    assert outbox.rows("select Amount from audit.current_action") == [(Decimal("123.45"),)]
+
+
 def test_what_a_person_reversed_at_impact_com_is_not_fought(outbox: Outbox, impact: There) -> None:
     event_id = a_reported_sale(outbox)
     reverse_by_person(impact.program, impact.program.actions[0].id)

@@ -92,7 +92,8 @@ def judge(
         wrong = _difference(subject, truth)
         if not wrong:
             judgement.strict += 1
-            if any(action.is_visible for action in truth.live):
+            # Of a hidden one nobody sees that it was reversed, and it may have been seen before.
+            if truth.live and all(action.is_visible for action in truth.actions):
                 judgement.shown.add(subject.order_id)
             continue
         judgement.deviating.add(subject.order_id)
