@@ -65,10 +65,13 @@ def carry_out(
             )
     if not kinds:
         return 0
+    is_any_thawed = any(is_thawed for *_, is_thawed in kinds)
     con.execute(sql_file(__file__, "moves_in_force.sql"), {"token": token, "is_takeover": is_takeover})
+    if is_any_thawed:
+        con.execute(sql_file(__file__, "move_former_bodies.sql"))
     con.execute(sql_file(__file__, "move_requests.sql"), {"run_id": run_id, "now": now, "token": token})
     con.execute(sql_file(__file__, "move_history.sql"), {"run_id": run_id, "now": now, "decided_by": decided_by})
-    if any(is_thawed for *_, is_thawed in kinds):
+    if is_any_thawed:
         con.execute(sql_file(__file__, "move_thawed.sql"))
     counted = con.execute("select count(*) from move_in_force").fetchone()
     con.execute("delete from move")

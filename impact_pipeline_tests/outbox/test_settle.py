@@ -484,12 +484,15 @@ def test_what_ended_without_trace_because_it_was_taken_back_goes_when_it_is_want
     """Case E4 after a lost request: nothing is at impact.com that could have been reported already."""
     impact.fault("timeout", method="POST")
     event_id = one_lead(outbox)
+    ((body,),) = outbox.rows("select payload_sha256 from outbox.request")
     outbox.submit()
     with outbox.warehouse.transaction() as con:
         want(con, event_id, outbox.clock.now(), state="reversed", code="ORDER_ERROR")
     outbox.passes(minutes=11)
     outbox.confirm()
     assert outbox.rows("select event_id from conversions.open_decision") == [(event_id,)]
+    told = outbox.rows("select detail from audit.transition where reason = 'not_wanted'")
+    assert told == [(f"body {body}",)], "what was frozen may have left, and is replaced"
 
     with outbox.warehouse.transaction() as con:
         want(con, event_id, outbox.clock.now(), state="live")

@@ -742,7 +742,7 @@ comment on column audit.transition.from_state is 'State before; null when it was
 comment on column audit.transition.to_state is 'State after.';
 comment on column audit.transition.outcome is 'Outcome, for settled.';
 comment on column audit.transition.reason is 'Why: a verdict, a reason code, a proof.';
-comment on column audit.transition.detail is 'More about it; never a value of the record.';
+comment on column audit.transition.detail is 'More about it; never a value of the record. Where a frozen body may be replaced from now on: body and its SHA-256.';
 comment on column audit.transition.run_id is 'The Dagster run.';
 comment on column audit.transition.decided_by is 'The person, where a person decided.';
 comment on column audit.transition.moved_at is 'When. UTC.';
