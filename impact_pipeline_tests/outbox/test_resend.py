@@ -43,6 +43,7 @@ def settle(outbox: Outbox) -> None:
 
 def test_a_refused_conversion_goes_again_with_what_the_mapping_gives_by_now(outbox: Outbox, impact: There) -> None:
     refused_lead(outbox, impact)
+    ((body,),) = outbox.rows("select payload_sha256 from outbox.request")
     with outbox.warehouse.transaction() as con:
         add_conversion(con, "Lead_1", outbox.clock.now(), CustomerId="mended-customer")
 
@@ -54,7 +55,7 @@ def test_a_refused_conversion_goes_again_with_what_the_mapping_gives_by_now(outb
     assert impact.recorded() == {"Lead_1": 1}
     assert outbox.rows(
         "select from_state, to_state, detail, decided_by from audit.transition where reason = 'resent'"
-    ) == [("refused", "ready", "customer id mended", "Ada")]
+    ) == [("refused", "ready", f"customer id mended; body {body}", "Ada")]
 
 
 def test_a_corrected_event_type_takes_the_request_to_its_new_key(outbox: Outbox, impact: There) -> None:
