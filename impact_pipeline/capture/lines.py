@@ -89,17 +89,20 @@ def due(con: duckdb.DuckDBPyConnection, lines: Lines, *, cycle_id: str) -> Due:
     ).fetchall()[0][0]
     if noted is None:
         return Due()
-    flag, amount, line_amount = lines.sums or ("", "", "")
-    adds_up = (
-        f"r.{quote_identifier(flag)} is not distinct from (h.record_id is not null) "
-        f"and (h.record_id is null or r.{quote_identifier(amount)} is not distinct from h.amount)"
-    )
+    adds_up, line_amount = "false", "null"
+    if lines.sums:
+        flag, amount, summed = map(quote_identifier, lines.sums)
+        adds_up = (
+            f"r.{flag} is not distinct from (h.record_id is not null) "
+            f"and (h.record_id is null or r.{amount} is not distinct from h.amount)"
+        )
+        line_amount = f"sum(l.{summed})"
     sql = sql_file(__file__, "lines_due.sql").format(
         records=table(lines.record.name),
         lines=table(lines.line.name),
         parent=quote_identifier(lines.parent),
-        line_amount=f"sum(l.{quote_identifier(line_amount)})" if lines.sums else "null",
-        adds_up=adds_up if lines.sums else "false",
+        line_amount=line_amount,
+        adds_up=adds_up,
     )
     rows = con.execute(sql, {"line": lines.line.name, "cycle_id": cycle_id}).fetchall()
     return Due(records=tuple(record_id for (record_id,) in rows), version_id=noted)

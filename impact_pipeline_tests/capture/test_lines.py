@@ -55,6 +55,24 @@ def test_lines_that_are_made_anew_with_other_ids_in_one_second_replace_the_old_o
     assert amounts(salesforce) == (Decimal("35.00"), Decimal("35.00"))
 
 
+@pytest.mark.parametrize(("lacking", "sobject"), [("TotalPrice", "OpportunityLineItem"), ("Amount", "Opportunity")])
+def test_lines_are_read_also_where_nothing_says_that_they_add_up(
+    salesforce: World, lacking: str, sobject: str
+) -> None:
+    """A mapping that takes amounts of the brand's own reads no sums of Salesforce."""
+    wanted = WITH_LINES | {sobject: tuple(name for name in WITH_LINES[sobject] if name != lacking)}
+    deal = salesforce.an_opportunity(Pricebook2Id=STANDARD_BOOK)
+    old = salesforce.a_line(deal, UnitPrice="10.00")
+    salesforce.capture(wanted)
+    salesforce.advance(minutes=5)
+    salesforce.edit("delete", "OpportunityLineItem", old)
+    new = salesforce.a_line(deal, UnitPrice="20.00")
+
+    salesforce.capture(wanted)
+
+    assert living(salesforce) == [new]
+
+
 def test_a_line_that_no_log_tells_of_is_gone_once_its_opportunity_changes(salesforce: World) -> None:
     kept, gone = a_deal(salesforce, "10.00", "20.00")[1]
     vanish(salesforce, gone)
