@@ -76,7 +76,7 @@ def find_changes(
         if watched.name not in columns:
             continue
         for history in watched.histories:
-            if history.object in fresh:
+            if fresh.keys() & {history.object, watched.name} and history.object in columns:
                 _find_passages(con, watched.name, history, cycle_id, now)
         if watched.name in fresh:
             sql = difference_sql(watched.name, columns[watched.name])
@@ -125,6 +125,7 @@ def _find_passages(
 ) -> None:
     sql = sql_file(__file__, "passages.sql").format(
         record_table=f"raw.{_q(name)}",
+        record_version_table=f"raw.{_q(name + '_version')}",
         history_table=f"raw.{_q(history.object)}",
         history_version_table=f"raw.{_q(history.object + '_version')}",
         parent=_q(history.parent),

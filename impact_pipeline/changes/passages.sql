@@ -1,5 +1,5 @@
 -- What     turns new rows of a history object into changes of the record that they tell of
--- Reads    {history_table}, {history_version_table}, {record_table}, raw._forgotten, changes.cursor
+-- Reads    {history_table}, {history_version_table}, {record_table}, {record_version_table}, raw._forgotten, changes.cursor
 -- Writes   changes.change
 -- Grain    one row per passage: the first row of a record, or one whose value differs from the row before
 -- Binds    $object varchar, $history varchar, $field varchar, $cycle_id varchar, $now timestamptz
@@ -8,11 +8,19 @@ insert into changes.change
         occurred_at, detected_at, cycle_id)
 with
 fresh as (
-    select distinct "Id" as id, {parent} as parent
+    select "Id" as id, {parent} as parent
       from {history_version_table}
      where "_version_id" > coalesce((select version_id from changes.cursor where object = $history), 0)
        and "_previous_version_id" is null
-       and {parent} not in (select Id from raw._forgotten where object = $object and field = 'Id')
+       and {only}
+     union
+    -- What was edited while a cycle read is seen in the next one, its history maybe in the one before.
+    select "Id", {parent}
+      from {history_table}
+     where {parent} in (select "Id"
+                          from {record_version_table}
+                         where "_version_id" > coalesce((select version_id from changes.cursor where object = $object), 0)
+                           and "_previous_version_id" is null)
        and {only}),
 passage as (
     select h."Id" as history_id,
@@ -42,5 +50,6 @@ select $object,
   from passage as p
   join fresh as f on f.id = p.history_id
   join {record_table} as r on r."Id" = p.parent
- where p.value is distinct from p.before
+ where p.parent not in (select Id from raw._forgotten where object = $object and field = 'Id')
+   and p.value is distinct from p.before
  order by p.passed_at, p.history_id
