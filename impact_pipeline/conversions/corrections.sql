@@ -3,17 +3,34 @@
 --          word, current_word, outbox.request, audit.current_action
 -- Writes   correction (temporary)
 -- Grain    one row per pair whose answer becomes correct, hold or skip because of a reported event
+--          is_restoring: the event was entered again before its reversal was carried out
 -- Binds    $now timestamptz, $account_currency varchar, $corrections_maximum integer
--- Rules    cases E2, E7, F1 to F5, G5 to G19, G23, G27, H8, H15 of the conformance suite
+--          $modifying {event: varchar, code: varchar}[]: the events that a rule may modify
+-- Rules    cases E2, E4, E6, E7, F1 to F5, G5 to G19, G23, G27, H8, H15 of the conformance suite
 create or replace temp table correction as
 with
+modifying as (
+    select unnest(from_json($modifying::json, '[{"event": "VARCHAR", "code": "VARCHAR"}]'), recursive := true)),
+-- What it is by now counts, whatever was changed while it was not to be there.
+restoring as (
+    select a.change_id, a.event, s.event_id, {'do': 'modify', 'code': m.code} as rule
+      from answer as a
+      join standing as s using (change_id, event)
+      left join open_pair as o using (change_id, event)
+      left join modifying as m using (event)
+     where a.decision = 'skip'
+       and a.reason = 'already_reported'
+       and (s.stands = 'reversal_wanted'
+            or o.reason in ('correction_impossible', 'correction_currency', 'flapping', 'amount_not_positive'))),
 asking as (
     select a.change_id, a.event, a.object, a.Id, a.kind, a.reason as skip_reason, f.touches_mapping, f.approval,
            a.kind = 'deleted' and f.was_missing as was_missing, f.is_missing,
            -- A person's wish is a rule of its own, for the one event that it names.
            case when f.kind = 'requested' then case when r.word_id is not null then {'do': 'reverse', 'code': r.code} end
+                when b.rule.code is not null then b.rule
                 else f.rule end as rule,
-           r.event_id as asked_event_id,
+           coalesce(r.event_id, b.event_id) as asked_event_id,
+           b.change_id is not null as is_restoring,
            coalesce(r.reason, w.reason) as why, coalesce(r.said_by, w.said_by) as said_by,
            a.event_at,
            w.word, w.subject, g.change_id is not null as is_guarded, g.detail as guard
@@ -21,12 +38,14 @@ asking as (
       join fact as f using (change_id, event)
       left join conversions.word as r on r.word = 'reverse' and r.change_id = a.change_id and r.event = a.event
       left join conversions.current_word as w on w.change_id = a.change_id and w.event = a.event
+      left join restoring as b on b.change_id = a.change_id and b.event = a.event
       left join open_pair as g
         on g.change_id = a.change_id and g.event = a.event and g.reason = 'mass_change'
-     where (a.decision = 'skip'
-            or (a.decision = 'hold' and f.trigger_answer <> 'fire'
-                and a.reason in ('correction_impossible', 'correction_currency', 'flapping', 'amount_not_positive')))
-       and f.kind not in ('baseline', 'appeared', 'history', 'merged', 'undeleted')),
+     where b.rule.code is not null
+        or (a.decision = 'skip'
+            or a.decision = 'hold' and f.trigger_answer <> 'fire'
+               and a.reason in ('correction_impossible', 'correction_currency', 'flapping', 'amount_not_positive'))
+           and f.kind not in ('baseline', 'appeared', 'history', 'merged', 'undeleted')),
 carrier as (
     select Id, event, change_id, event_id, decision, amount, CurrencyCode, EventTypeCode, OrderId, event_at, entry,
            false as is_new
@@ -240,14 +259,18 @@ select change_id, event, event_id,
        has_request,
        coalesce(is_back and verdict = 'skip nothing_to_correct' and wanted_state = 'live', false) as is_back,
        approval_asked as approval,
+       is_restoring,
        told_amount,
-       -- An approval alone leaves the amounts as they are reported, or will be.
-       case when is_unsent then null when rule is null then reported_amount else newest_amount end as amount,
+       -- An approval alone leaves the amounts as they are reported, or will be, and so does a reversal, which tells none.
        case when is_unsent then null
-            when rule is null then reported_items
+            when rule is null or state_wanted = 'reversed' then reported_amount
+            else newest_amount end as amount,
+       case when is_unsent then null
+            when rule is null or state_wanted = 'reversed' then reported_items
             else list_concat(newest_items, list_transform(gone, lambda y:
                      {'ItemSku': y.ItemSku, 'ItemQuantity': '0', 'ItemSubTotal': '0.00'})) end as items,
        case when not is_unsent and (newest_CustomerStatus is distinct from sent_CustomerStatus or is_modified)
             then case when rule is null then reported_CustomerStatus else newest_CustomerStatus end end as CustomerStatus
   from said
  where verdict is not null
+   and not (is_restoring and verdict in ('skip nothing_to_correct', 'skip not_correctable', 'skip no_rule'))

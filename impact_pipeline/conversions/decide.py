@@ -12,6 +12,7 @@ sent that nobody intended yet, are answered anew every time, so a hold ends by i
 until then.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -202,6 +203,7 @@ class _Step:
             now=self.now,
             account_currency=self.config.pipeline.program.currency,
             corrections_maximum=CORRECTIONS_MAXIMUM,
+            modifying=self._modifying(),
         )
         self._execute("apply_corrections.sql")
         self._execute("record.sql", **decided)
@@ -236,6 +238,16 @@ class _Step:
         self._execute("covering.sql", time_zone=time_zone, with_items=with_items)
         self._execute("uncover.sql")
         self._execute("cover.sql")
+
+    def _modifying(self) -> str:
+        """The events that a rule may modify, each with the reason code of its first such rule, as JSON."""
+        codes = {
+            name: rule.code
+            for name, event in self.about.events.items()
+            for rule in reversed(event.rules)
+            if rule.do == "modify"
+        }
+        return json.dumps([{"event": name, "code": code} for name, code in codes.items()])
 
     def _merged_records(self) -> str:
         """The query of the records of the object that were merged, or became others by it."""

@@ -1,5 +1,5 @@
 -- What     takes a reversal back that nobody sent yet, because the event was entered again
--- Reads    answer, standing, conversions.word, current_word
+-- Reads    answer, standing, correction, conversions.word, current_word
 -- Writes   conversions.wanted
 -- Grain    one row per event
 -- Binds    $now timestamptz
@@ -10,8 +10,8 @@ update conversions.wanted as w
  where w.event_id = s.event_id
    and w.state = 'reversed'
    and s.stands = 'reversal_wanted'
-   and a.decision = 'skip'
-   and a.reason = 'already_reported'
+   and (a.decision = 'skip' and a.reason = 'already_reported'
+        or (a.change_id, a.event) in (select change_id, event from correction where is_restoring))
    -- What a person asked for, an edit of the record does not take back.
    and w.event_id not in (
     select event_id

@@ -62,6 +62,7 @@ STEPS = ["cycle", QUEUED, HANDED_BACK, LEFT, TOLD, BEING_TOLD, LOST_ANSWER, NO_T
 @example([WON, LOST, "cycle", WON, LOST])
 @example([WON, "cycle", HOLD, "cycle", QUEUED, LOST, "cycle", WON])
 @example([WON, "cycle", QUEUED, LOST_ANSWER, LOST, "cycle", NO_TRACE, amount(103), "cycle", WON])
+@example([WON, "cycle", QUEUED, LEFT, LOST, "cycle", amount(103), "cycle", WON])
 def test_in_the_end_a_deal_is_reported_as_it_is(steps: list[Any]) -> None:
     """
     Cases E2 to E7 and F1 to F8 in any order, with a lane that stopped before it sent, answers that were lost, and
@@ -119,6 +120,7 @@ LINES = [
 @given(st.lists(st.sampled_from([*LINES, *STEPS, "cycle", QUEUED]), min_size=4, max_size=14))
 @example([WON, "cycle", QUEUED, LEFT, {"delete": "line 2"}, "cycle", QUEUED, TOLD, SECOND, "cycle"])
 @example([WON, "cycle", QUEUED, HANDED_BACK, quantity("line", 3), LOST, "cycle", QUEUED, quantity("line 2", 2), WON])
+@example([WON, "cycle", QUEUED, LEFT, LOST, "cycle", quantity("line", 3), {"delete": "line 2"}, "cycle", WON])
 def test_in_the_end_the_items_of_a_deal_are_reported_as_they_are(steps: list[Any]) -> None:
     """Cases G5 to G8 in any order, for a deal of two products; a line of one of them goes, another one comes."""
     with tempfile.TemporaryDirectory() as folder:
