@@ -101,10 +101,15 @@ class Subject:
 
 
 class Business:
-    """The customers and their records; each call of `happen` is one thing that happens to one of them."""
+    """
+    The customers and their records; each call of `happen` is one thing that happens to one of them.
 
-    def __init__(self, random: Random, *, customers: int) -> None:
-        self._random = random
+    Args:
+        is_poisoned: some records are such that impact.com does not want them.
+    """
+
+    def __init__(self, random: Random, *, customers: int, is_poisoned: bool = True) -> None:
+        self._random, self._is_poisoned = random, is_poisoned
         self.subjects: list[Subject] = []
         self._changed: Subject | None = None
         # Some customers came without a click of a partner; what is reported of them is credited through parents only.
@@ -156,7 +161,8 @@ class Business:
     def appear(self, now: datetime) -> str:
         """A new record, in words."""
         customer, click_id = self._random.choice(self._customers)
-        poison = self._random.choice([Poison.DOOR, Poison.LATER]) if self._random.random() < 0.06 else Poison.NONE
+        is_poisoned = self._random.random() < 0.06 and self._is_poisoned
+        poison = self._random.choice([Poison.DOOR, Poison.LATER]) if is_poisoned else Poison.NONE
         return self._add(
             self._random.choice(list(Kind)),
             customer,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from random import Random
 
+from impact_pipeline.capture.run import CaptureBusy
 from impact_pipeline.outbox.impact.client import ImpactError
 from impact_pipeline.outbox.moves import LeaseLostError
 from impact_pipeline.simulator.impact import lock_now, reattribute, reverse_by_person
@@ -24,8 +25,8 @@ LONGEST_SKEW_SECONDS = 240
 # longer each time; actions that are slow to show; parents; ends that do not come.
 CALM_HOURS = (1.1, 1.1, 7, 25, 49, 24 * 7 + 1, 1.1, 1.1, 1.1, 1.1, 1.1, 1.1)
 QUIET_CYCLES = 3
-# Every so many-th episode opens and closes the file as in production; every so many-th plans its statements well.
-OPENED_AND_CLOSED, PLANNED_WELL = 100, 10
+# Every so many-th episode begins at Salesforce; plans its statements well; opens and closes the file as in production.
+WHOLE, PLANNED_WELL, OPENED_AND_CLOSED = 20, 10, 100
 # As schedules would begin them, mostly.
 ROUND = ("cycle", "submit", "confirm", "submit", "cycle", "submit", "confirm", "reconcile")
 
@@ -58,7 +59,7 @@ def play(seed: int, warehouses: Warehouses) -> Verdict:
         file,
         kept,
     ):
-        world = World(random, file, kept)
+        world = World(random, file, kept, is_whole=seed % WHOLE == 0)
         episode = Episode(world)
         with on_stage(world.stage, world.clocks):
             try:
@@ -67,7 +68,7 @@ def play(seed: int, warehouses: Warehouses) -> Verdict:
             except Stuck as stuck:
                 found = [f"stuck: {stuck}"]
             finally:
-                world.stage.close()
+                world.close()
         return Verdict(
             seed=seed,
             steps=episode.steps,
@@ -79,12 +80,15 @@ def play(seed: int, warehouses: Warehouses) -> Verdict:
         )
 
 
+_ENDS = (Crash, Cancelled, LeaseLostError, CaptureBusy, ImpactError)
+
+
 def _unexpected(runs: Sequence[Run]) -> list[str]:
     """Runs may die, be cancelled, lose their lease or be unable to read; they may not end otherwise."""
     return [
         f"{run.name} ended with {type(run.error).__name__}: {run.error}"
         for run in runs
-        if run.error is not None and not isinstance(run.error, Crash | Cancelled | LeaseLostError | ImpactError)
+        if run.error is not None and not isinstance(run.error, _ENDS)
     ]
 
 
@@ -111,17 +115,17 @@ class Episode:
             self._step()
         self._end_all()
         self.world.weather.clear()
-        self.world.business.mend(self.world.clocks.there.now())
+        self.world.happen(self.world.business.mend)
         self._tell("the weather clears")
         self._calm()
 
     def _appear(self) -> None:
         for _ in range(self.random.randint(*RECORDS)):
-            self._tell(self.world.business.appear(self.world.clocks.there.now()))
+            self._tell(self.world.happen(self.world.business.appear))
 
     def _prove(self) -> None:
         """The program is launched in fair weather: what is proven by it need not go one at a time any more."""
-        for said in self.world.business.launch(self.world.clocks.there.now()):
+        for said in self.world.happen(self.world.business.launch):
             self._tell(said)
         for kind in ("cycle", "submit", "confirm"):
             self._run(kind)
@@ -138,7 +142,7 @@ class Episode:
         elif draw < 0.115 * self._wildness:
             self._set_clock()
         elif draw < 0.3:
-            self._tell(self.world.business.happen(self.world.clocks.there.now()))
+            self._tell(self.world.happen(self.world.business.happen))
         elif draw < 0.42:
             self._pass(random.choice([1, 30, 200, 700, 2000, 4000, 20000]))
         elif movable and (draw < 0.95 or len(self.world.stage.living) > 2):

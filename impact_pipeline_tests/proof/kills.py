@@ -31,7 +31,7 @@ from impact_pipeline_tests.outbox.crashing import Bomb, MinedTransport, MinedWar
 from impact_pipeline_tests.proof.business import Subject
 from impact_pipeline_tests.proof.checks import Audit, violations
 from impact_pipeline_tests.proof.episode import CALM_HOURS, QUIET_CYCLES, ROUND
-from impact_pipeline_tests.proof.world import SID, TOKEN, Jobs, Scene, declared
+from impact_pipeline_tests.proof.world import SID, TOKEN, Feeding, Jobs, Scene, declared
 
 # A run that is to be killed at a random moment is killed after at most so long; most last about half of it.
 LONGEST_RUN_SECONDS = 0.6
@@ -197,7 +197,7 @@ class Work:
     def do(self) -> None:
         """The run, in this process; it ends the process where it comes to the boundary."""
         mine(Bomb(self.where, self.count))
-        _jobs(self, MinedWarehouse(path=self.path), MinedTransport(self.url)).do(self.kind, self.run_id, self.subjects)
+        _jobs(self, MinedWarehouse(path=self.path), MinedTransport(self.url)).do(self.kind, self.run_id)
 
 
 class Story:
@@ -266,7 +266,7 @@ class Story:
         """Undisturbed, and in this process: starting another would only take time."""
         work = self._work(kind)
         transport = HttpTransport(self._url)
-        _jobs(work, self._scene.warehouse, transport).do(kind, work.run_id, work.subjects)
+        _jobs(work, self._scene.warehouse, transport).do(kind, work.run_id)
         transport.close()
 
     def _work(self, kind: str) -> Work:
@@ -291,6 +291,7 @@ def _jobs(work: Work, warehouse: Warehouse, transport: HttpTransport) -> Jobs:
         return work.now
 
     return Jobs(
+        decide=Feeding(warehouse=warehouse, subjects=work.subjects, clock=clock),
         warehouse=warehouse,
         client=ImpactClient(transport, Credential(account_sid=SID, auth_token=TOKEN), clock=clock),
         settings=work.settings,

@@ -4,8 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from random import Random
+from typing import TypeVar
 
 import duckdb
 
@@ -25,29 +27,37 @@ from impact_pipeline_tests.proof.faults import Weather
 from impact_pipeline_tests.proof.feeder import CAMPAIGN_ID, CURRENCY, EVENT_TYPE_IDS, feed
 from impact_pipeline_tests.proof.hands import Clocks, StagedWarehouse, TwinTransport
 from impact_pipeline_tests.proof.oracle import Judgement
+from impact_pipeline_tests.proof.salesforce import Salesforce
 from impact_pipeline_tests.proof.stage import Run, Stage
 
 START = datetime(2026, 11, 20, 12, tzinfo=UTC)
 SID, TOKEN = "IRproofAccount", "proof-token"
 CUSTOMERS = 14
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Jobs:
-    """The pipeline's jobs as they are, but for the stages before the outbox, in whose place the feeder stands."""
+    """
+    The pipeline's jobs as they are.
 
+    Args:
+        decide: brings conversions.* to what happened, as the stages before the outbox do; told the run's id.
+    """
+
+    decide: Callable[[str], None]
     warehouse: Warehouse
     client: ImpactClient
     settings: OutboxSettings
     reconciled: ReconciliationSettings
     clock: Callable[[], datetime]
 
-    def do(self, kind: str, run_id: str, subjects: Sequence[Subject]) -> object:
+    def do(self, kind: str, run_id: str) -> object:
         """One run of a job: cycle, submit, confirm or reconcile."""
         match kind:
             case "cycle":
-                with self.warehouse.transaction() as con:
-                    feed(con, subjects, cycle_id=run_id, now=self.clock())
+                self.decide(run_id)
                 with self.warehouse.transaction() as con:
                     return enqueue(con, self.settings, run_id=run_id, now=self.clock())
             case "submit":
@@ -60,13 +70,28 @@ class Jobs:
         raise ValueError(f"{kind!r} is no job")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Feeding:
+    """In the place of the stages before the outbox."""
+
+    warehouse: Warehouse
+    subjects: Sequence[Subject]
+    clock: Callable[[], datetime]
+
+    def __call__(self, run_id: str) -> None:
+        with self.warehouse.transaction() as con:
+            feed(con, self.subjects, cycle_id=run_id, now=self.clock())
+
+
 class Scene:
     """The brand, impact.com, the warehouse between them, and the settings."""
 
-    def __init__(self, random: Random, declaration: Declaration, warehouse: Warehouse) -> None:
+    def __init__(
+        self, random: Random, declaration: Declaration, warehouse: Warehouse, *, is_poisoned: bool = True
+    ) -> None:
         self.random, self.warehouse = random, warehouse
         self.clocks = Clocks(START)
-        self.business = Business(random, customers=random.randint(4, CUSTOMERS))
+        self.business = Business(random, customers=random.randint(4, CUSTOMERS), is_poisoned=is_poisoned)
         self.program = Program(self.clocks.there, declaration)
         self.settings = _settings(random)
         self.reconciled = ReconciliationSettings(
@@ -98,14 +123,19 @@ class World(Scene):
     Args:
         file: the warehouse of the episode, migrated.
         kept: its connection that stays open, or None; see StagedWarehouse.
+        is_whole: it begins at Salesforce, with nothing in the place of any stage. What impact.com would not want is
+            held there, so that no record is poisoned.
     """
 
-    def __init__(self, random: Random, file: Path, kept: duckdb.DuckDBPyConnection | None) -> None:
+    def __init__(
+        self, random: Random, file: Path, kept: duckdb.DuckDBPyConnection | None, *, is_whole: bool = False
+    ) -> None:
         self.stage = Stage()
         super().__init__(
             random,
             declared(random),
             StagedWarehouse(path=file, stage=self.stage, kept=kept, threads=1),
+            is_poisoned=not is_whole,
         )
         self.api = ImpactApi(self.program)
         self.weather = Weather(random, self.api.faults, self.clocks.monotonic)
@@ -113,7 +143,12 @@ class World(Scene):
             self.api, self.stage, self.clocks, meet=self.weather.meet, latency=lambda: random.uniform(0.05, 1.5)
         )
         credential = Credential(account_sid=SID, auth_token=TOKEN)
+        self.salesforce = (
+            Salesforce(self.clocks, file.parent, account_sid=SID, campaign_id=CAMPAIGN_ID) if is_whole else None
+        )
+        feeding = Feeding(warehouse=self.warehouse, subjects=self.business.subjects, clock=self.clocks.ours)
         self._jobs = Jobs(
+            decide=partial(self.salesforce.cycle, self.warehouse) if self.salesforce else feeding,
             warehouse=self.warehouse,
             client=ImpactClient(transport, credential, clock=self.clocks.ours, retry_seconds=0),
             settings=self.settings,
@@ -121,6 +156,10 @@ class World(Scene):
             clock=self.clocks.ours,
         )
         self._numbers = 0
+        if self.salesforce:
+            # What the first load finds would count as reported.
+            self.clocks.advance(3600)
+            self.salesforce.cycle(self.warehouse, "first load")
 
     @property
     def file_is_held(self) -> bool:
@@ -135,7 +174,20 @@ class World(Scene):
         """A run of a job, standing at its start."""
         self._numbers += 1
         name = f"{kind}-{self._numbers}"
-        return self.stage.begin(name, kind, lambda: self._jobs.do(kind, name, self.business.subjects))
+        return self.stage.begin(name, kind, lambda: self._jobs.do(kind, name))
+
+    def happen(self, act: Callable[[datetime], T]) -> T:
+        """Something happens at the brand: an act of the business, and what Salesforce has of it."""
+        said = act(self.clocks.there.now())
+        if self.salesforce:
+            self.salesforce.follow(self.business.subjects)
+        return said
+
+    def close(self) -> None:
+        """Leave no thread behind."""
+        self.stage.close()
+        if self.salesforce:
+            self.salesforce.close()
 
     def after_death(self, run: Run, *, is_here: bool) -> None:
         """What a process that was killed on this machine leaves behind: the file that shows that it is gone."""
