@@ -7,6 +7,7 @@ from datetime import timedelta
 from random import Random
 
 from impact_pipeline.capture.run import CaptureBusy
+from impact_pipeline.capture.salesforce.errors import SalesforceError
 from impact_pipeline.outbox.impact.client import ImpactError
 from impact_pipeline.outbox.moves import LeaseLostError
 from impact_pipeline.simulator.impact import lock_now, reattribute, reverse_by_person
@@ -80,7 +81,7 @@ def play(seed: int, warehouses: Warehouses) -> Verdict:
         )
 
 
-_ENDS = (Crash, Cancelled, LeaseLostError, CaptureBusy, ImpactError)
+_ENDS = (Crash, Cancelled, LeaseLostError, CaptureBusy, SalesforceError, ImpactError)
 
 
 def _unexpected(runs: Sequence[Run]) -> list[str]:

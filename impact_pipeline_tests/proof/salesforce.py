@@ -4,8 +4,10 @@ The brand's Salesforce, and the stages of the pipeline that lead from it to deci
 In a whole episode they stand where the feeder stands in the others.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from impact_pipeline.capture.cycle import capture_objects
@@ -36,6 +38,28 @@ _FIELDS = {
 _THERE = {Kind.LEAD: "Qualified", Kind.DEAL: "Negotiation", Kind.SALE: "Closed Won"}
 _LOST = {Kind.LEAD: "Unqualified", Kind.DEAL: "Closed Lost", Kind.SALE: "Closed Lost"}
 
+# What a reading may meet, and for how many requests; more than a client tries end the run.
+_FAULTS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("session_dies", {"count": 1}),
+    ("server_error", {"count": 1}),
+    ("server_error", {"count": 40}),
+    ("gateway_page", {"count": 2}),
+    ("daily_limit", {"count": 40}),
+    ("concurrent_limit", {"count": 1}),
+    ("forbidden", {"count": 1}),
+    ("query_timeout", {"count": 1}),
+    ("short_pages", {"rows": 1}),
+    ("short_pages", {"rows": 2}),
+    ("repeated_rows", {}),
+    ("reordered_rows", {}),
+    ("truncated_body", {"count": 1, "quiet": True}),
+    ("truncated_body", {"count": 1}),
+    ("answer_lost", {"count": 2}),
+)
+READ_RISK, TOUCH_RISK, SLOW_RISK = 0.3, 0.3, 0.05
+# Ten minutes is the outer bound of a transaction.
+LONGEST_COMMIT_SECONDS = 540
+
 Record = dict[str, Any]
 
 
@@ -45,9 +69,22 @@ class Salesforce:
 
     Args:
         folder: where readings are staged.
+        wildness: how much goes wrong by now; 0: nothing.
+        tell: is told what struck, by kind and in words.
     """
 
-    def __init__(self, clocks: Clocks, folder: Path, *, account_sid: str, campaign_id: str) -> None:
+    def __init__(
+        self,
+        random: Random,
+        clocks: Clocks,
+        folder: Path,
+        *,
+        account_sid: str,
+        campaign_id: str,
+        wildness: Callable[[], float],
+        tell: Callable[[str, str], None],
+    ) -> None:
+        self._random, self._wildness, self._tell = random, wildness, tell
         self._clocks, self._staging = clocks, folder / "staging"
         self._account_sid, self._campaign_id = account_sid, campaign_id
         self._config = load_config(Path(__file__).with_name("mapping"))
@@ -58,7 +95,8 @@ class Salesforce:
         self._org.rename_picklist_value("Opportunity", "StageName", "Negotiation/Review", "Negotiation")
         self._records: dict[str, Record] = {}
         self._deleted: set[str] = set()
-        self._server = LoopbackServer(salesforce_app(self._org, CREDENTIALS, SalesforceFaults())).start()
+        self._faults = SalesforceFaults()
+        self._server = LoopbackServer(salesforce_app(self._org, CREDENTIALS, self._faults)).start()
         login = ClientCredentials(client_id=CREDENTIALS.client_id, client_secret=CREDENTIALS.client_secret)
         self._client = SalesforceClient(domain_url=self._server.url, login=login, retry_seconds=0.01)
 
@@ -66,10 +104,14 @@ class Salesforce:
         self._client.close()
         self._server.stop()
 
-    def follow(self, subjects: Iterable[Subject]) -> None:
-        """Edit the records to be as the brand has them by now."""
+    def follow(self, subjects: Sequence[Subject]) -> None:
+        """Edit the records to be as the brand has them by now; others may be touched as well."""
         for subject in subjects:
             self._follow(subject)
+        there = [subject for subject in subjects if not subject.is_deleted]
+        if there and self._random.random() < TOUCH_RISK * self._wildness():
+            touched = self._random.choice(there)
+            self._apply("update", _object_of(touched), touched.record_id, {"Description": f"{self._random.random()}"})
 
     def cycle(self, warehouse: Warehouse, run_id: str) -> None:
         """
@@ -77,8 +119,14 @@ class Salesforce:
 
         Raises:
             CaptureBusy: another run captures.
+            SalesforceError: reading is not possible now.
         """
         config, clock = self._config, self._clocks.ours
+        self._faults.clear()
+        if self._random.random() < READ_RISK * self._wildness():
+            name, given = self._random.choice(_FAULTS)
+            self._faults.add(name, skip=self._random.randint(0, 8), **given)
+            self._tell(f"Salesforce: {name}", f"Salesforce: {name} {given}")
         capture_objects(
             warehouse,
             self._client,
@@ -111,7 +159,7 @@ class Salesforce:
             )
 
     def _follow(self, subject: Subject) -> None:
-        sobject = "Lead" if subject.kind is Kind.LEAD else "Opportunity"
+        sobject = _object_of(subject)
         if subject.is_deleted != (subject.record_id in self._deleted):
             self._apply("delete" if subject.is_deleted else "undelete", sobject, subject.record_id, {})
             (self._deleted.add if subject.is_deleted else self._deleted.discard)(subject.record_id)
@@ -137,7 +185,17 @@ class Salesforce:
         self._records[record_id] = fields
 
     def _apply(self, op: str, sobject: str, record_id: str, fields: Record) -> None:
-        self._org.apply({"op": op, "sobject": sobject, "id": record_id, "fields": fields})
+        edit = {"op": op, "sobject": sobject, "id": record_id, "fields": fields}
+        if op == "update" and self._random.random() < SLOW_RISK * self._wildness():
+            # Stamped now, visible later.
+            seconds = self._random.uniform(30, LONGEST_COMMIT_SECONDS)
+            edit["commit_at"] = (self._clocks.there.now() + timedelta(seconds=seconds)).isoformat()
+            self._tell("Salesforce: slow transaction", f"{record_id} is being edited for {seconds:.0f} s")
+        self._org.apply(edit)
+
+
+def _object_of(subject: Subject) -> str:
+    return "Lead" if subject.kind is Kind.LEAD else "Opportunity"
 
 
 def _fields(subject: Subject) -> Record:

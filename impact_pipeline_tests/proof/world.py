@@ -143,9 +143,7 @@ class World(Scene):
             self.api, self.stage, self.clocks, meet=self.weather.meet, latency=lambda: random.uniform(0.05, 1.5)
         )
         credential = Credential(account_sid=SID, auth_token=TOKEN)
-        self.salesforce = (
-            Salesforce(self.clocks, file.parent, account_sid=SID, campaign_id=CAMPAIGN_ID) if is_whole else None
-        )
+        self.salesforce = self._salesforce(file.parent) if is_whole else None
         feeding = Feeding(warehouse=self.warehouse, subjects=self.business.subjects, clock=self.clocks.ours)
         self._jobs = Jobs(
             decide=partial(self.salesforce.cycle, self.warehouse) if self.salesforce else feeding,
@@ -169,6 +167,17 @@ class World(Scene):
     def unreadable_since(self) -> datetime | None:
         since = self.weather.forbidden_since
         return None if since is None else START + timedelta(seconds=since)
+
+    def _salesforce(self, folder: Path) -> Salesforce:
+        return Salesforce(
+            self.random,
+            self.clocks,
+            folder,
+            account_sid=SID,
+            campaign_id=CAMPAIGN_ID,
+            wildness=lambda: self.weather.wildness,
+            tell=lambda kind, said: self.weather.tell(kind, said),
+        )
 
     def begin(self, kind: str) -> Run:
         """A run of a job, standing at its start."""
