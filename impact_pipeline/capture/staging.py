@@ -31,12 +31,19 @@ class StagedRows:
     is_csv: bool = False
 
 
+class StagingGone(RuntimeError):
+    """Another run has taken the lane over and removed the files of this one."""
+
+
 @contextmanager
 def staging_folder(parent: Path, lane: str) -> Iterator[Path]:
     """
     A folder for the files of one run in a lane, removed at the end.
 
     Folders that a killed run has left are removed as well: the lease of the lane lets only one run be here.
+
+    Raises:
+        StagingGone: this run took so long that another one came after all.
     """
     parent.mkdir(parents=True, exist_ok=True)
     for left in parent.glob(f"{lane}-*"):
@@ -46,6 +53,13 @@ def staging_folder(parent: Path, lane: str) -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix=f"{lane}-", dir=parent))  # made with mode 0700
     try:
         yield folder
+    except FileNotFoundError as error:
+        if folder.exists():
+            raise
+        raise StagingGone(
+            f"This run took too long: another run is in the lane {lane!r} now and has removed {folder.name}. "
+            "It goes on from what is committed; there is nothing to do."
+        ) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

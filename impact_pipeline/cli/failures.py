@@ -34,6 +34,7 @@ FORESEEN = (
     ("impact_pipeline.reconciliation.forget", "NothingToForget", FAILED),
     ("impact_pipeline.reconciliation.forget", "ForgetRefused", FAILED),
     ("impact_pipeline.capture.run", "CaptureBusy", FAILED),
+    ("impact_pipeline.capture.staging", "StagingGone", FAILED),
     ("impact_pipeline.capture.committing", "Overtaken", FAILED),
     ("impact_pipeline.warehouse.cycles", "NothingCaptured", FAILED),
     ("impact_pipeline.warehouse.high_water", "RestoredOldCopy", FAILED),

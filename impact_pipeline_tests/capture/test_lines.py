@@ -56,9 +56,7 @@ def test_lines_that_are_made_anew_with_other_ids_in_one_second_replace_the_old_o
 
 
 @pytest.mark.parametrize(("lacking", "sobject"), [("TotalPrice", "OpportunityLineItem"), ("Amount", "Opportunity")])
-def test_lines_are_read_also_where_nothing_says_that_they_add_up(
-    salesforce: World, lacking: str, sobject: str
-) -> None:
+def test_lines_are_read_also_where_nothing_says_that_they_add_up(salesforce: World, lacking: str, sobject: str) -> None:
     """A mapping that takes amounts of the brand's own reads no sums of Salesforce."""
     wanted = WITH_LINES | {sobject: tuple(name for name in WITH_LINES[sobject] if name != lacking)}
     deal = salesforce.an_opportunity(Pricebook2Id=STANDARD_BOOK)

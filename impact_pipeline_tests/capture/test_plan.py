@@ -21,7 +21,7 @@ from impact_pipeline.capture.soql import (
     string_literal,
     within,
 )
-from impact_pipeline.capture.staging import RowFile, staging_folder
+from impact_pipeline.capture.staging import RowFile, StagingGone, staging_folder
 from impact_pipeline.capture.tables import wider_type
 from impact_pipeline.capture.windows import Window, next_window, upper_bound
 from impact_pipeline.simulator.salesforce.values import full_id
@@ -234,3 +234,21 @@ def test_staged_files_are_their_owners_alone(tmp_path: Path) -> None:
         assert folder.stat().st_mode & 0o777 == 0o700
         assert staged.path.stat().st_mode & 0o777 == 0o600
     assert not folder.exists()
+
+
+def test_a_run_whose_files_another_one_removed_says_so(tmp_path: Path) -> None:
+    """Its lease had run out; the other run took it for dead."""
+
+    def is_slow() -> None:
+        with staging_folder(tmp_path / "staging", "capture") as folder:
+            staged = RowFile(folder, ("Id",)).staged()
+            with staging_folder(tmp_path / "staging", "capture"):
+                staged.path.read_text("utf-8")
+
+    with pytest.raises(StagingGone, match="another run is in the lane 'capture' now"):
+        is_slow()
+
+
+def test_a_missing_file_elsewhere_stays_what_it_is(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError), staging_folder(tmp_path / "staging", "capture"):
+        (tmp_path / "none").read_text("utf-8")

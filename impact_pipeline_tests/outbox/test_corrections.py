@@ -269,7 +269,7 @@ def test_a_correction_in_doubt_is_settled_by_reading_the_action(outbox: Outbox, 
     assert impact.program.actions[0].modification_count == 1
 
 
-def test_the_wanted_value_is_told_again_when_an_earlier_one_takes_effect_after_it(outbox: Outbox, impact: There) -> None:
+def test_the_wanted_value_is_told_again_when_an_earlier_one_takes_effect_later(outbox: Outbox, impact: There) -> None:
     """Its answer was lost, it was not seen in time, and what was wanted by then was told instead."""
     event_id = a_reported_sale(outbox)
     wants(outbox, event_id, amount="170.00", items=items(("A", "2", "120.00"), ("B", "1", "50.00")))

@@ -8,6 +8,7 @@ from random import Random
 
 from impact_pipeline.capture.run import CaptureBusy
 from impact_pipeline.capture.salesforce.errors import SalesforceError
+from impact_pipeline.capture.staging import StagingGone
 from impact_pipeline.outbox.impact.client import ImpactError
 from impact_pipeline.outbox.moves import LeaseLostError
 from impact_pipeline.simulator.impact import lock_now, reattribute, reverse_by_person
@@ -81,7 +82,7 @@ def play(seed: int, warehouses: Warehouses) -> Verdict:
         )
 
 
-_ENDS = (Crash, Cancelled, LeaseLostError, CaptureBusy, SalesforceError, ImpactError)
+_ENDS = (Crash, Cancelled, LeaseLostError, CaptureBusy, StagingGone, SalesforceError, ImpactError)
 
 
 def _unexpected(runs: Sequence[Run]) -> list[str]:
