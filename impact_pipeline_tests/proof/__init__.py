@@ -1,10 +1,11 @@
 """
 The proof that nothing is lost and nothing is sent twice, whatever goes wrong.
 
-    python -m impact_pipeline_tests.proof --episodes 200 --kills 40 --seed 1 --bugs
+    python -m impact_pipeline_tests.proof --episodes 200 --kills 40 --seed 1 --bugs [--whole]
 
     business    what happens at the brand: the truth of an episode
     feeder      writes conversions.* for it, in the place of capture, changes and decisions
+    salesforce  these as they are, and a Salesforce in this process, for episodes that are whole
     world       the outbox and reconciliation as they are, and impact.com in this process
     stage       runs side by side, each moved from boundary to boundary by the seed
     hands       the file, the network, the clocks and the pool that a run touches

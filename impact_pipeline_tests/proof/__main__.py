@@ -13,7 +13,7 @@ from pathlib import Path
 
 from impact_pipeline_tests.proof import report
 from impact_pipeline_tests.proof.bugs import Found, hunt, known_bugs
-from impact_pipeline_tests.proof.episodes import Tally, play_all
+from impact_pipeline_tests.proof.episodes import Tally, play_all, seeds
 from impact_pipeline_tests.proof.kills import KillTally, kill_all
 
 
@@ -42,8 +42,8 @@ def main(arguments: list[str] | None = None) -> int:
     if given.kills:
         kill_all(given.kills, seed=given.seed, seconds=given.seconds, tell=killed)
     if given.episodes:
-        seeds = range(given.seed, given.seed + given.episodes)
-        play_all(seeds, workers=given.workers, seconds=given.seconds, tell=played)
+        chosen = seeds(given.seed, given.episodes, only_whole=given.whole)
+        play_all(chosen, workers=given.workers, seconds=given.seconds, tell=played)
     if given.bugs:
         bugs = known_bugs()
         done.known_bugs = len(bugs)
@@ -60,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--episodes", type=int, default=0, help="how many to play (T1)")
     parser.add_argument("--kills", type=int, default=0, help="how many processes to kill (T2)")
     parser.add_argument("--seed", type=int, default=1, help="of the first episode; the next ones follow")
+    parser.add_argument("--whole", action="store_true", help="only episodes that begin at Salesforce")
     parser.add_argument("--bugs", action="store_true", help="plant each known bug, and see whether episodes find it")
     parser.add_argument("--bug-episodes", type=int, default=200, help="how many episodes a planted bug may take")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)

@@ -1,5 +1,6 @@
 """Many episodes, in as many processes as there are workers."""
 
+import math
 import multiprocessing
 import time
 from collections import Counter
@@ -8,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from impact_pipeline_tests.proof.episode import Verdict, play
+from impact_pipeline_tests.proof.episode import WHOLE, Verdict, play
 from impact_pipeline_tests.proof.warehouses import Warehouses, warehouse_folder
 
 
@@ -40,6 +41,14 @@ class Tally:
         self.trouble += verdict.trouble
         if verdict.violations:
             self.failed.append(verdict)
+
+
+def seeds(first: int, count: int, *, only_whole: bool = False) -> range:
+    """So many seeds; `only_whole`: of episodes that begin at Salesforce, as one of so many does anyway."""
+    if not only_whole:
+        return range(first, first + count)
+    first = math.ceil(first / WHOLE) * WHOLE
+    return range(first, first + count * WHOLE, WHOLE)
 
 
 def play_all(
