@@ -42,7 +42,7 @@ compared as (
       left join {past_table} as p on p."_version_id" = n."_previous_version_id"
       left join common as c on c.new_set = n."_fields" and c.previous_set = p."_fields"),
 window_read as (
-    select extraction_id, cycle_id, is_first_load, window_after, window_until
+    select extraction_id, cycle_id, is_first_load, window_after, window_until, cursor
       from audit.extraction
      where object = $object
        and purpose = 'window'),
@@ -54,7 +54,7 @@ reading as (
            any_value(w.window_after) as window_after,
            least(min(b.window_after) filter (where not b.is_first_load),
                  max(b.window_until) filter (where b.is_first_load)) as unseen_since,
-           max(b.window_until) as read_until
+           max(b.cursor) as read_until
       from (select cycle_id, min(window_after) as window_after, min(extraction_id) as extraction_id
               from window_read
              where cycle_id in (select captured_in from compared)
