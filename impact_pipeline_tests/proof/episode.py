@@ -27,7 +27,8 @@ LONGEST_SKEW_SECONDS = 240
 # longer each time; actions that are slow to show; parents; ends that do not come.
 CALM_HOURS = (1.1, 1.1, 7, 25, 49, 24 * 7 + 1, 1.1, 1.1, 1.1, 1.1, 1.1, 1.1)
 QUIET_CYCLES = 3
-# Every so many-th episode begins at Salesforce; plans its statements well; opens and closes the file as in production.
+# Every so many-th episode begins at Salesforce; the one after some plans its statements well, the one after others opens
+# and closes the file as in production.
 WHOLE, PLANNED_WELL, OPENED_AND_CLOSED = 20, 10, 100
 # As schedules would begin them, mostly.
 ROUND = ("cycle", "submit", "confirm", "submit", "cycle", "submit", "confirm", "reconcile")
@@ -57,10 +58,8 @@ class Verdict:
 def play(seed: int, warehouses: Warehouses) -> Verdict:
     """Play the episode of a seed; the same seed gives the same steps and the same end."""
     random = Random(seed)
-    with warehouses.fresh(is_kept=seed % OPENED_AND_CLOSED != 0, is_planned_well=seed % PLANNED_WELL == 0) as (
-        file,
-        kept,
-    ):
+    is_opened_and_closed, is_planned_well = seed % OPENED_AND_CLOSED == 1, seed % PLANNED_WELL == 1
+    with warehouses.fresh(is_kept=not is_opened_and_closed, is_planned_well=is_planned_well) as (file, kept):
         world = World(random, file, kept, is_whole=seed % WHOLE == 0)
         episode = Episode(world)
         with on_stage(world.stage, world.clocks):

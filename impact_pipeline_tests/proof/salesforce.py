@@ -28,8 +28,9 @@ from impact_pipeline_tests.proof.business import SKUS, Kind, Subject
 from impact_pipeline_tests.proof.hands import Clocks
 
 CREDENTIALS = Credentials()
-# One object after the other: the same seed gives the same order. And nobody waits in true time for another run.
-OPTIONS = CaptureOptions(readers=1, gather_seconds=0.0, wait_seconds=0.0)
+# One object after the other, and what is read together is committed together: the same seed gives the same boundaries,
+# however fast the readers are. And nobody waits in true time for another run.
+OPTIONS = CaptureOptions(readers=1, gather_seconds=600.0, wait_seconds=0.0)
 _FIELDS = {
     "Lead": {"Customer__c": "string", "Click__c": "string"},
     "Opportunity": {"Customer__c": "string", "Click__c": "string"},
