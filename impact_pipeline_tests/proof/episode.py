@@ -27,8 +27,8 @@ LONGEST_SKEW_SECONDS = 240
 # longer each time; actions that are slow to show; parents; ends that do not come.
 CALM_HOURS = (1.1, 1.1, 7, 25, 49, 24 * 7 + 1, 1.1, 1.1, 1.1, 1.1, 1.1, 1.1)
 QUIET_CYCLES = 3
-# Every so many-th episode begins at Salesforce; the one after some plans its statements well, the one after others opens
-# and closes the file as in production.
+# Of so many episodes, one begins at Salesforce; one plans its statements well; one opens and closes the file as in
+# production.
 WHOLE, PLANNED_WELL, OPENED_AND_CLOSED = 20, 10, 100
 # As schedules would begin them, mostly.
 ROUND = ("cycle", "submit", "confirm", "submit", "cycle", "submit", "confirm", "reconcile")

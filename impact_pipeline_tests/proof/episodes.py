@@ -19,12 +19,14 @@ class Tally:
     What a number of episodes came to.
 
     Args:
+        whole: how many of them begin at Salesforce.
         subjects: what was to be shown at impact.com and is; excused: what is not, by what stood in the way there.
         failed: episodes that violate something.
         skipped: seeds left out because the time was over.
     """
 
     episodes: int = 0
+    whole: int = 0
     steps: int = 0
     subjects: int = 0
     excused: Counter[str] = field(default_factory=Counter)
@@ -35,6 +37,7 @@ class Tally:
 
     def add(self, verdict: Verdict) -> None:
         self.episodes += 1
+        self.whole += verdict.seed % WHOLE == 0
         self.steps += verdict.steps
         self.subjects += verdict.strict
         self.excused += verdict.excused
