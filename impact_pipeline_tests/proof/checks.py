@@ -108,7 +108,8 @@ def _lost(con: duckdb.DuckDBPyConnection, scene: Scene) -> list[str]:
     asked = {
         row[0]
         for row in con.execute(
-            "select Id from outbox.request where Type = 'Conversion' and state <> 'withdrawn'"
+            "select Id from outbox.request "
+            "where Type = 'Conversion' and state <> 'withdrawn' and outcome is distinct from 'no_trace'"
         ).fetchall()
     }
     held = {
