@@ -210,7 +210,8 @@ class Business:
         return Decimal(self._random.randint(100, 999_999)) / 100
 
     def _amend(self, subject: Subject, act: bool) -> str:
-        if subject.kind is Kind.LEAD or not subject.is_there:
+        # Also while it is lost.
+        if subject.kind is Kind.LEAD or subject.is_deleted or subject.is_held:
             return ""
         if not act:
             return "can"
