@@ -30,6 +30,8 @@ asking as (
                 when b.rule.code is not null then b.rule
                 else f.rule end as rule,
            coalesce(r.event_id, b.event_id) as asked_event_id,
+           -- It shows how the record stands after all that its history tells, whatever its time.
+           a.kind in ('baseline', 'appeared', 'created') as is_first_sight,
            b.change_id is not null as is_restoring,
            coalesce(r.reason, w.reason) as why, coalesce(r.said_by, w.said_by) as said_by,
            a.event_at,
@@ -45,7 +47,9 @@ asking as (
         or (a.decision = 'skip'
             or a.decision = 'hold' and f.trigger_answer <> 'fire'
                and a.reason in ('correction_impossible', 'correction_currency', 'flapping', 'amount_not_positive'))
-           and f.kind not in ('baseline', 'appeared', 'history', 'merged', 'undeleted')),
+           and f.kind not in ('history', 'merged', 'undeleted')
+           -- What is seen for the first time may be lost again, as its history tells that it was won.
+           and (f.kind not in ('baseline', 'appeared') or f.rule.do = 'reverse')),
 carrier as (
     select Id, event, change_id, event_id, decision, amount, CurrencyCode, EventTypeCode, OrderId, event_at, entry,
            false as is_new
@@ -65,7 +69,7 @@ concerned as (
      where d.decision in ('send', 'hold')
        and coalesce(d.event_id = q.asked_event_id, true)
        and (not d.is_new or q.rule.do = 'reverse' and q.kind not in ('deleted', 'requested', 'refund')
-                            and d.event_at <= q.event_at)
+                            and (d.event_at <= q.event_at or q.is_first_sight))
    qualify row_number() over (partition by q.change_id, q.event order by d.event_at desc, d.entry desc) = 1),
 -- When a reported event was entered again.
 entered as (
@@ -147,7 +151,7 @@ weighed as (
            t.event_id is not null as has_request,
            t.state, t.outcome,
            -- Entered again after this change, or before it and after it was taken back.
-           coalesce((q.event_at, q.change_id) < e.entered_at, false) as is_overtaken,
+           coalesce((q.event_at, q.change_id) < e.entered_at and not q.is_first_sight, false) as is_overtaken,
            case when e.entered_at is null then p.wanted_state else 'live' end as wanted_state,
            l.event_id is not null as is_locked,
            list_filter(n.items, lambda x: not list_contains(list_transform(p.items, lambda y: y.ItemSku), x.ItemSku)) as added,

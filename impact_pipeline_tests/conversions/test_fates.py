@@ -55,23 +55,25 @@ STEPS = ["cycle", QUEUED, HANDED_BACK, LEFT, TOLD, BEING_TOLD, LOST_ANSWER, NO_T
 
 
 @settings(max_examples=10, deadline=None, phases=(Phase.explicit, Phase.generate))
-@given(st.lists(st.sampled_from([*EDITS, *STEPS, *WORDS, "cycle", QUEUED]), min_size=4, max_size=14))
-@example([WON, LOST])
-@example([WON, "cycle", QUEUED, LOST, "cycle", amount(103), "cycle", WON])
-@example([WON, "cycle", QUEUED, HANDED_BACK, LOST, "cycle", QUEUED, amount(103), "cycle", QUEUED, WON])
-@example([WON, LOST, "cycle", WON, LOST])
-@example([WON, "cycle", HOLD, "cycle", QUEUED, LOST, "cycle", WON])
-@example([WON, "cycle", QUEUED, LOST_ANSWER, LOST, "cycle", NO_TRACE, amount(103), "cycle", WON])
-@example([WON, "cycle", QUEUED, LEFT, LOST, "cycle", amount(103), "cycle", WON])
-def test_in_the_end_a_deal_is_reported_as_it_is(steps: list[Any]) -> None:
+@given(st.lists(st.sampled_from([*EDITS, *STEPS, *WORDS, "cycle", QUEUED]), min_size=4, max_size=14), st.booleans())
+@example([WON, LOST], True)
+@example([WON, LOST, WON, LOST], False)
+@example([WON, "cycle", QUEUED, LOST, "cycle", amount(103), "cycle", WON], True)
+@example([WON, "cycle", QUEUED, HANDED_BACK, LOST, "cycle", QUEUED, amount(103), "cycle", QUEUED, WON], True)
+@example([WON, LOST, "cycle", WON, LOST], True)
+@example([WON, "cycle", HOLD, "cycle", QUEUED, LOST, "cycle", WON], True)
+@example([WON, "cycle", QUEUED, LOST_ANSWER, LOST, "cycle", NO_TRACE, amount(103), "cycle", WON], True)
+@example([WON, "cycle", QUEUED, LEFT, LOST, "cycle", amount(103), "cycle", WON], True)
+def test_in_the_end_a_deal_is_reported_as_it_is(steps: list[Any], is_seen: bool) -> None:
     """
-    Cases E2 to E7 and F1 to F8 in any order, with a lane that stopped before it sent, answers that were lost, and
-    what a person holds or dismisses for a time.
+    Cases B6, E2 to E7 and F1 to F8 in any order, with a lane that stopped before it sent, answers that were lost, and
+    what a person holds or dismisses for a time; of a deal that a cycle has seen before all of it, or not.
     """
     with tempfile.TemporaryDirectory() as folder:
         story = Story(Path(folder), {"config": "S", "about": "deal", "but": BUT}, SUITE["configs"])
         try:
-            story.play([{"deal": {}}, "cycle", {"later": "1h"}])
+            story.play([{"other deal": {}}, "cycle", {"later": "1h"}, {"deal": {}}, {"later": "20m"}])
+            story.play(["cycle"] if is_seen else [])
             stage, value, is_deleted = "Prospecting", Decimal(100), False
             for step in steps:
                 if step in EDITS:
