@@ -1,6 +1,6 @@
 -- What     decides for changes that did not send what they mean for an event that was reported before
 -- Reads    fact, answer, standing, mapped, mapped_item, open_pair, carried, conversions.conversion, item, wanted,
---          word, current_word, outbox.request, audit.current_action
+--          word, current_word, kept_reversal, outbox.request, audit.current_action
 -- Writes   correction (temporary)
 -- Grain    one row per pair whose answer becomes correct, hold or skip because of a reported event
 --          is_restoring: the event was entered again before its reversal was carried out
@@ -21,7 +21,8 @@ restoring as (
      where a.decision = 'skip'
        and a.reason = 'already_reported'
        and (s.stands = 'reversal_wanted'
-            or o.reason in ('correction_impossible', 'correction_currency', 'flapping', 'amount_not_positive'))),
+            or o.reason in ('correction_impossible', 'correction_currency', 'flapping', 'amount_not_positive'))
+       and s.event_id not in (select event_id from kept_reversal)),
 asking as (
     select a.change_id, a.event, a.object, a.Id, a.kind, a.reason as skip_reason, f.touches_mapping, f.approval,
            a.kind = 'deleted' and f.was_missing as was_missing, f.is_missing,
@@ -80,6 +81,7 @@ entered as (
      where a.decision = 'skip'
        and a.reason = 'already_reported'
        and f.rule.do is distinct from 'reverse'
+       and coalesce(s.event_id, a.event_id) not in (select event_id from kept_reversal)
      group by all),
 request as (
     select r.event_id, r.state, r.outcome, r.ActionTrackerId, r.OrderId,

@@ -198,6 +198,7 @@ class _Step:
         self.con.execute(item_sql(self.about))
         self._execute("standing.sql")
         self._execute("answers.sql", now=self.now, overruled=list(OVERRULED))
+        self._execute("kept_reversals.sql")
         self._execute(
             "corrections.sql",
             now=self.now,

@@ -1,5 +1,5 @@
 -- What     takes a reversal back that nobody sent yet, because the event was entered again
--- Reads    answer, standing, correction, conversions.word, current_word
+-- Reads    answer, standing, correction, kept_reversal
 -- Writes   conversions.wanted
 -- Grain    one row per event
 -- Binds    $now timestamptz
@@ -12,10 +12,4 @@ update conversions.wanted as w
    and s.stands = 'reversal_wanted'
    and (a.decision = 'skip' and a.reason = 'already_reported'
         or (a.change_id, a.event) in (select change_id, event from correction where is_restoring))
-   -- What a person asked for, an edit of the record does not take back.
-   and w.event_id not in (
-    select event_id
-      from conversions.word as r
-     where word = 'reverse'
-       and not exists (select 1 from conversions.current_word as w
-                        where w.change_id = r.change_id and w.event = r.event and w.word = 'dismiss'))
+   and w.event_id not in (select event_id from kept_reversal)
