@@ -48,9 +48,9 @@ asking as (
         or (a.decision = 'skip'
             or a.decision = 'hold' and f.trigger_answer <> 'fire'
                and a.reason in ('correction_impossible', 'correction_currency', 'flapping', 'amount_not_positive'))
-           and f.kind not in ('history', 'merged', 'undeleted')
-           -- What is seen for the first time may be lost again, as its history tells that it was won.
-           and (f.kind not in ('baseline', 'appeared') or f.rule.do = 'reverse')),
+           and f.kind not in ('history', 'merged')
+           -- What is seen for the first time, or is there again, may be lost, though it was won before.
+           and (f.kind not in ('baseline', 'appeared', 'undeleted') or f.rule.do = 'reverse')),
 carrier as (
     select Id, event, change_id, event_id, decision, amount, CurrencyCode, EventTypeCode, OrderId, event_at, entry,
            false as is_new
