@@ -161,7 +161,7 @@ class Extraction:
             "window",
             after=window.after,
             until=window.until,
-            before=window.until,
+            conditions=_created_before(plan, window.until),
             moves_cursor=True,
             touches=True,
             open_since=open_since,
@@ -180,18 +180,12 @@ class Extraction:
         return self._window(plan, window, reached.named_after(window), open_since)
 
     def _first_load(self, plan: ObjectPlan, reached: Progress) -> Reading:
-        """
-        The first load takes everything that was created before its bound, as it is now. A bound on the stamp would
-        leave out what was edited after it, and the next window would take that for records that became visible.
-        """
-        about = plan.description
-        until_field = "CreatedDate" if "CreatedDate" in about.fields else about.cursor_field
         return self._reading(
             plan,
             "window",
             after=None if reached.cursor == BEGINNING else reached.cursor,
             until=reached.first_until,
-            conditions=within(until_field, Window(after=None, until=reached.first_until)),
+            conditions=_created_before(plan, reached.first_until),
             moves_cursor=True,
             is_first_load=True,
             open_since=reached.open_since,
@@ -348,8 +342,7 @@ class Extraction:
         return Reading(plan=pair.line, purpose="lines", after=None, until=self.until, pieces=pieces, weigh=weigh)
 
     def _sweep(self, plan: ObjectPlan, accepted: int = 0) -> Reading:
-        created = "CreatedDate" if "CreatedDate" in plan.description.fields else plan.description.cursor_field
-        conditions = within(created, Window(after=None, until=self.until))
+        conditions = _created_before(plan, self.until)
         reading = self._reading(narrow(plan), "sweep", until=self.until, conditions=conditions)
 
         def pieces() -> Generator[Piece]:
@@ -374,3 +367,15 @@ class Extraction:
             )
 
         return replace(reading, plan=plan, pieces=pieces, weigh=weigh, is_loaded=False)
+
+
+def _created_before(plan: ObjectPlan, until: datetime) -> list[str]:
+    """
+    The condition that ends a window: it takes what was created before its bound, as it is now.
+
+    A bound on the stamp would leave out what was edited after it: a record that is edited during each reading would
+    never be read, and one that refers to it would be mapped without it.
+    """
+    about = plan.description
+    field_name = "CreatedDate" if "CreatedDate" in about.fields else about.cursor_field
+    return within(field_name, Window(after=None, until=until))

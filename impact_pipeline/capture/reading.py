@@ -238,7 +238,7 @@ class Reader:
 
     def _by_bulk(self, question: Question) -> Generator[Piece]:
         plan = question.plan
-        moments = (question.after, question.before, question.open_since)
+        moments = (question.after, question.before or question.until, question.open_since)
         after, before, open_since = (None if moment is None else datetime_literal(moment) for moment in moments)
         left = read_note(self._note(plan.name + question.label))
         query = BulkQuery(

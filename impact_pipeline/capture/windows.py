@@ -3,7 +3,7 @@ Which stretch of time a capture reads. Pure.
 
 Salesforce stamps a record inside a transaction and shows it at commit, so a row can appear behind a cursor that has
 passed its stamp. Therefore windows end a little behind Salesforce's own clock and begin well before the cursor; the
-load drops repetitions.
+load drops repetitions. What ends a window is when a record was created: what was edited since comes along as it is.
 """
 
 from dataclasses import dataclass

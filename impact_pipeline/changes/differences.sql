@@ -23,7 +23,6 @@ compared as (
            n."_cycle_id" as captured_in,
            n."_is_first_load" as is_first_load,
            n."CreatedDate" as created_date,
-           n.{stamp} as stamp,
            -- A stamp that did not move tells no time: what differs was found, not written (a formula, a missing record).
            case when n.{stamp} is distinct from p.{stamp} then {modified} end as modified_date,
            case when p."_version_id" is null then null
@@ -41,34 +40,18 @@ compared as (
       -- What a version was preceded by has been superseded.
       left join {past_table} as p on p."_version_id" = n."_previous_version_id"
       left join common as c on c.new_set = n."_fields" and c.previous_set = p."_fields"),
-window_read as (
-    select extraction_id, cycle_id, is_first_load, window_after, window_until, cursor
+reading as (
+    select cycle_id, min(window_after) as window_after
       from audit.extraction
      where object = $object
-       and purpose = 'window'),
--- What is edited while a cycle reads lies behind the end of its window, and may be edited in the next one, too: so what
--- was created since the window before began, or within a day, may be seen in this one only. What the first load should
--- have shown counts as reported, and what a window before should have shown was hidden then.
-reading as (
-    select w.cycle_id,
-           any_value(w.window_after) as window_after,
-           least(min(b.window_after) filter (where not b.is_first_load),
-                 max(b.window_until) filter (where b.is_first_load)) as unseen_since,
-           max(b.cursor) as read_until
-      from (select cycle_id, min(window_after) as window_after, min(extraction_id) as extraction_id
-              from window_read
-             where cycle_id in (select captured_in from compared)
-             group by cycle_id) as w
-      left join window_read as b
-        on b.extraction_id < w.extraction_id
-       and b.window_until >= w.window_after - interval 1 day
-     group by w.cycle_id)
+       and purpose = 'window'
+       and cycle_id in (select captured_in from compared)
+     group by cycle_id)
 select $object,
        c.id,
        coalesce(c.kind, case when c.is_first_load then 'baseline'
                              when e.cycle_id is null then 'appeared'
                              when e.window_after is null or c.created_date >= e.window_after then 'created'
-                             when c.created_date >= e.unseen_since and c.stamp >= e.read_until then 'created'
                              else 'appeared' end) as kind,
        list_transform(c.differences, lambda d: d.field),
        map_from_entries(list_transform(c.differences, lambda d: {{'k': d.field, 'v': d.before}})),

@@ -180,7 +180,8 @@ class CaptureOptions(_Model):
     """How Salesforce is read."""
 
     lag: Duration = Field(
-        default=timedelta(minutes=2), description="How far behind Salesforce's clock a window ends, for late commits."
+        default=timedelta(minutes=2),
+        description="How far behind Salesforce's clock a window ends, for late commits. What is created later waits.",
     )
     overlap: Duration = Field(
         default=timedelta(minutes=10),
