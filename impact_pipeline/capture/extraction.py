@@ -161,7 +161,8 @@ class Extraction:
             "window",
             after=window.after,
             until=window.until,
-            conditions=_created_before(plan, window.until),
+            # Rows of history that an edit has left belong to the record as it is read.
+            conditions=() if plan.description.cursor_field == "CreatedDate" else _created_before(plan, window.until),
             moves_cursor=True,
             touches=True,
             open_since=open_since,

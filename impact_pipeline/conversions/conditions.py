@@ -197,6 +197,7 @@ class _Compiler:
             "event_at": f"case when m.kind = 'updated' and {history_changed} "
             f"then coalesce({stage_time}, m.occurred_at) else m.occurred_at end",
             "created_date": at_moment_of("CreatedDate"),
+            "modified_at": at_moment_of("LastModifiedDate"),
             "once": _joined(list(once.values())),
             "other_once": " || ".join(other_once) or "[]::varchar[]",
             "rule": f"case {' '.join(rules)} end" if rules else 'null::struct("do" varchar, code varchar)',

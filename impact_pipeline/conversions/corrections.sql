@@ -23,7 +23,7 @@ restoring as (
        and (s.stands = 'reversal_wanted'
             or o.reason in ('correction_impossible', 'correction_currency', 'flapping', 'amount_not_positive'))
        and s.event_id not in (select event_id from kept_reversal)),
-asking as (
+every_asking as (
     select a.change_id, a.event, a.object, a.Id, a.kind, a.reason as skip_reason, f.touches_mapping, f.approval,
            a.kind = 'deleted' and f.was_missing as was_missing, f.is_missing,
            -- A person's wish is a rule of its own, for the one event that it names.
@@ -31,8 +31,9 @@ asking as (
                 when b.rule.code is not null then b.rule
                 else f.rule end as rule,
            coalesce(r.event_id, b.event_id) as asked_event_id,
-           -- It shows how the record stands after all that its history tells, whatever its time.
+           -- It shows how the record stands after all that its history tells by then, whatever its time.
            a.kind in ('baseline', 'appeared', 'created') as is_first_sight,
+           case when is_first_sight then greatest(a.event_at, f.modified_at) else a.event_at end as stood_at,
            b.change_id is not null as is_restoring,
            coalesce(r.reason, w.reason) as why, coalesce(r.said_by, w.said_by) as said_by,
            a.event_at,
@@ -48,9 +49,22 @@ asking as (
         or (a.decision = 'skip'
             or a.decision = 'hold' and f.trigger_answer <> 'fire'
                and a.reason in ('correction_impossible', 'correction_currency', 'flapping', 'amount_not_positive'))
-           and f.kind not in ('history', 'merged')
-           -- What is seen for the first time, or is there again, may be lost, though it was won before.
-           and (f.kind not in ('baseline', 'appeared', 'undeleted') or f.rule.do = 'reverse')),
+           and f.kind <> 'merged'
+           -- What is seen for the first time, or is there again, may be lost, though it was won before; and between two
+           -- captures a record may have been won and lost, of which only its history tells.
+           and (f.kind not in ('baseline', 'appeared', 'undeleted', 'history') or f.rule.do = 'reverse')
+           and (f.kind <> 'history' or a.reason = 'condition_false')),
+asking as (
+    select *
+      from every_asking as q
+     where q.kind <> 'history'
+        or q.is_restoring
+        or not exists (select 1
+                         from every_asking as v
+                        where v.Id = q.Id and v.event = q.event
+                          and v.rule.do = 'reverse'
+                          and case when v.kind = 'history' then (v.event_at, v.change_id) > (q.event_at, q.change_id)
+                                   else v.kind not in ('deleted', 'requested', 'refund') and v.stood_at >= q.event_at end)),
 carrier as (
     select Id, event, change_id, event_id, decision, amount, CurrencyCode, EventTypeCode, OrderId, event_at, entry,
            false as is_new
@@ -69,8 +83,8 @@ concerned as (
       join carrier as d on d.Id = q.Id and d.event = q.event
      where d.decision in ('send', 'hold')
        and coalesce(d.event_id = q.asked_event_id, true)
-       and (not d.is_new or q.rule.do = 'reverse' and q.kind not in ('deleted', 'requested', 'refund')
-                            and (d.event_at <= q.event_at or q.is_first_sight))
+       and (not d.is_new or q.rule.do = 'reverse' and q.kind not in ('deleted', 'requested', 'refund'))
+       and (d.event_at <= q.stood_at or not d.is_new and not q.is_first_sight and q.kind <> 'history')
    qualify row_number() over (partition by q.change_id, q.event order by d.event_at desc, d.entry desc) = 1),
 -- When a reported event was entered again.
 entered as (
@@ -153,7 +167,8 @@ weighed as (
            t.event_id is not null as has_request,
            t.state, t.outcome,
            -- Entered again after this change, or before it and after it was taken back.
-           coalesce((q.event_at, q.change_id) < e.entered_at and not q.is_first_sight, false) as is_overtaken,
+           coalesce(case when q.is_first_sight then q.stood_at < e.entered_at[1]
+                         else (q.event_at, q.change_id) < e.entered_at end, false) as is_overtaken,
            case when e.entered_at is null then p.wanted_state else 'live' end as wanted_state,
            l.event_id is not null as is_locked,
            list_filter(n.items, lambda x: not list_contains(list_transform(p.items, lambda y: y.ItemSku), x.ItemSku)) as added,

@@ -26,6 +26,8 @@ DEDUP_DAYS = {Kind.LEAD: 0, Kind.DEAL: 0, Kind.SALE: 30}
 SKUS = ("PLAN-PRO", "SEAT & DESK", "ONBOARD")
 # Of all that happens, how much is something new; the rest changes what was there before, often what was changed last.
 NEW_RECORDS, SAME_AGAIN = 0.2, 0.5
+# Of what is new in an episode that begins at Salesforce, how much is still to be won.
+PROSPECTS = 0.4
 
 
 class Poison(StrEnum):
@@ -69,7 +71,10 @@ class Subject:
 
     Attributes:
         is_won, is_deleted: as Salesforce has it now; is_held: its mapping lacks something, and never had it.
+        is_prospect: it is neither won nor lost, and never was.
         history: the moments so far, the newest last.
+        converted_into: of a lead: the deal that it became; lead: of a deal that names no customer: what tells it.
+        merged_into: of a lead: what it is part of now; absorbed: what had been won before it became part of this one.
     """
 
     number: int
@@ -82,7 +87,12 @@ class Subject:
     is_won: bool = True
     is_deleted: bool = False
     is_held: bool = False
+    is_prospect: bool = False
     history: list[Moment] = field(default_factory=list)
+    converted_into: "Subject | None" = None
+    lead: "Subject | None" = None
+    merged_into: "Subject | None" = None
+    absorbed: "Subject | None" = None
 
     @property
     def record_id(self) -> str:
@@ -94,10 +104,25 @@ class Subject:
 
     @property
     def is_there(self) -> bool:
+        """It is to be shown; where two won ones were merged, it depends on what had been seen which of them is."""
+        return self._counts and self.merged_into is None and self.absorbed is None
+
+    @property
+    def is_final(self) -> bool:
+        """Nothing happens to it any more."""
+        return self.converted_into is not None or self.merged_into is not None or self.absorbed is not None
+
+    @property
+    def is_steady(self) -> bool:
+        """It has always been as it is."""
+        return len({moment.is_there for moment in self.history}) == 1
+
+    @property
+    def _counts(self) -> bool:
         return self.is_won and not self.is_deleted and not self.is_held
 
     def note(self, at: datetime) -> None:
-        self.history.append(Moment(at=at, is_there=self.is_there, values=self.values))
+        self.history.append(Moment(at=at, is_there=self._counts, values=self.values))
 
 
 class Business:
@@ -105,11 +130,12 @@ class Business:
     The customers and their records; each call of `happen` is one thing that happens to one of them.
 
     Args:
-        is_poisoned: some records are such that impact.com does not want them.
+        is_whole: told by Salesforce, which has prospects, conversions and merges as well; else some records are such
+            that impact.com does not want them.
     """
 
-    def __init__(self, random: Random, *, customers: int, is_poisoned: bool = True) -> None:
-        self._random, self._is_poisoned = random, is_poisoned
+    def __init__(self, random: Random, *, customers: int, is_whole: bool = False) -> None:
+        self._random, self._is_whole = random, is_whole
         self.subjects: list[Subject] = []
         self._changed: Subject | None = None
         # Some customers came without a click of a partner; what is reported of them is credited through parents only.
@@ -133,7 +159,7 @@ class Business:
         if self._changed is not None and self._random.random() < SAME_AGAIN:
             subject = self._changed
         # Mostly another amount: what is gone or comes back has no amount that could be told wrong.
-        acts = (
+        acts = [
             self._amend,
             self._amend,
             self._amend,
@@ -142,8 +168,10 @@ class Business:
             self._win_back,
             self._delete,
             self._mend,
-        )
-        choices = [act for act in acts if act(subject, False)]
+        ]
+        if self._is_whole:
+            acts += [self._convert, self._merge]
+        choices = [act for act in acts if not subject.is_final and act(subject, False)]
         if not choices:
             return self.appear(now)
         self._changed = subject
@@ -161,7 +189,7 @@ class Business:
     def appear(self, now: datetime) -> str:
         """A new record, in words."""
         customer, click_id = self._random.choice(self._customers)
-        is_poisoned = self._random.random() < 0.06 and self._is_poisoned
+        is_poisoned = self._random.random() < 0.06 and not self._is_whole
         poison = self._random.choice([Poison.DOOR, Poison.LATER]) if is_poisoned else Poison.NONE
         return self._add(
             self._random.choice(list(Kind)),
@@ -170,6 +198,7 @@ class Business:
             now=now,
             poison=poison,
             is_held=self._random.random() < 0.1,
+            is_prospect=self._is_whole and self._random.random() < PROSPECTS,
         )
 
     def _add(
@@ -181,6 +210,7 @@ class Business:
         now: datetime,
         poison: Poison = Poison.NONE,
         is_held: bool = False,
+        is_prospect: bool = False,
     ) -> str:
         subject = Subject(
             number=len(self.subjects) + 1,
@@ -191,10 +221,12 @@ class Business:
             poison=poison,
             values=self._values(kind),
             is_held=is_held,
+            is_won=not is_prospect,
+            is_prospect=is_prospect,
         )
         self.subjects.append(subject)
         subject.note(now)
-        marks = [f"poisoned ({poison})"] * bool(poison) + ["held"] * subject.is_held
+        marks = [f"poisoned ({poison})"] * bool(poison) + ["held"] * is_held + ["to be won"] * is_prospect
         return ", ".join([f"{subject.order_id}: appears for {customer}", *marks])
 
     def _values(self, kind: Kind) -> Values:
@@ -242,9 +274,9 @@ class Business:
     def _win_back(self, subject: Subject, act: bool) -> str:
         if subject.is_there or subject.is_held:
             return ""
-        said = "is brought back" if subject.is_deleted else "is won again"
+        said = "is brought back" if subject.is_deleted else "is won" if subject.is_prospect else "is won again"
         if act:
-            subject.is_won, subject.is_deleted = True, False
+            subject.is_won, subject.is_deleted, subject.is_prospect = True, False, False
         return said
 
     def _delete(self, subject: Subject, act: bool) -> str:
@@ -260,3 +292,43 @@ class Business:
         if act:
             subject.is_held = False
         return "is mended"
+
+    def _convert(self, subject: Subject, act: bool) -> str:
+        """The deal says whose it is by the lead that became it."""
+        leads = [
+            one
+            for one in self.subjects
+            if one.kind is Kind.LEAD and one.customer == subject.customer and one.is_there and not one.is_final
+        ]
+        if not leads or subject.kind is Kind.LEAD or not subject.is_held:
+            return ""
+        if act:
+            subject.lead = self._random.choice(leads)
+            subject.lead.converted_into, subject.is_held = subject, False
+        return "is what a lead is converted into"
+
+    def _merge(self, subject: Subject, act: bool) -> str:
+        """Another lead of the customer becomes part of it; it may take that one's Status."""
+        losers = [
+            one
+            for one in self.subjects
+            if one.kind is Kind.LEAD
+            and one.customer == subject.customer
+            and one is not subject
+            and not (one.is_final or one.is_deleted or one.is_held)
+            and one.is_steady
+            and (subject.is_steady or not one.is_won)
+        ]
+        if not losers or subject.kind is not Kind.LEAD or subject.is_deleted or subject.is_held:
+            return ""
+        if not act:
+            return "can"
+        loser = self._random.choice(losers)
+        loser.merged_into = subject
+        said = f"{loser.record_id} is merged into it"
+        if loser.is_won:
+            subject.absorbed = loser
+            if not subject.is_won and self._random.random() < 0.5:
+                subject.is_won, subject.is_prospect = True, False
+                said += ", which takes its Status"
+        return said

@@ -118,12 +118,19 @@ def _lost(con: duckdb.DuckDBPyConnection, scene: Scene) -> list[str]:
             "select Id from conversions.current_decision where carries and decision = 'hold'"
         ).fetchall()
     }
+    wanted = {row[0] for row in con.execute("select Id from conversions.decision where decision = 'send'").fetchall()}
     wrong = [f"V-1: {one} is held and in the outbox" for one in sorted(asked & held)]
-    return wrong + [
-        f"V-1: {subject.order_id} is neither in the outbox nor held"
-        for subject in scene.business.subjects
-        if subject.is_there and subject.record_id not in asked | held
-    ]
+    for subject in scene.business.subjects:
+        if subject.merged_into is not None:
+            # What was to be sent of it stays; where it was not seen by then, what it became part of stands for it.
+            survivor = subject.merged_into
+            is_due = subject.is_won and (survivor.is_won or subject.record_id in wanted)
+            found = {subject.record_id} if subject.record_id in wanted else {subject.record_id, survivor.record_id}
+        else:
+            is_due, found = subject.is_there, {subject.record_id}
+        if is_due and found.isdisjoint(asked | held):
+            wrong.append(f"V-1: {subject.order_id} is neither in the outbox nor held")
+    return wrong
 
 
 def _unlisted(con: duckdb.DuckDBPyConnection, judgement: oracle.Judgement) -> list[str]:

@@ -9,7 +9,7 @@ truth behind its API: what arrived there, what became of it, what others did. Wh
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from urllib.parse import parse_qsl
 
@@ -89,15 +89,21 @@ def judge(
             judgement.excused["rejected, forgotten there, reported again"] += forgotten
         judgement.wrong += _altered(subject, truth)
         judgement.wrong += _too_early(subject, truth, business, truths)
-        wrong = _difference(subject, truth)
+        if subject.is_won and subject.absorbed is not None:
+            # Judged with what was merged into it.
+            continue
+        wrong = _difference(subject, truth) if subject.merged_into is None else _merged(subject, truths)
         if not wrong:
             judgement.strict += 1
             # Of a hidden one nobody sees that it was reversed, and it may have been seen before.
-            if truth.live and all(action.is_visible for action in truth.actions):
+            if truth.live and subject.merged_into is None and all(action.is_visible for action in truth.actions):
                 judgement.shown.add(subject.order_id)
             continue
         judgement.deviating.add(subject.order_id)
         excuse = _excuse(subject, truth, business, truths, reversed_there, now)
+        if not excuse and subject.merged_into is not None:
+            survivor = subject.merged_into
+            excuse = _excuse(survivor, truths[survivor.number], business, truths, reversed_there, now)
         if excuse:
             judgement.excused[excuse] += 1
         else:
@@ -225,11 +231,16 @@ def _too_early(subject: Subject, truth: Truth, business: Business, truths: dict[
             if submission.refusal is None or submission.refusal.reason != "ACTION_REF_NOT_FOUND":
                 continue
             for parent in _parents(subject, business):
-                known_first = parent.history[0].at < subject.history[0].at
+                known_first = _came(parent) < _came(subject)
                 late = [one for one in truths[parent.number].actions if one.created_at > submission.submitted_at]
                 if known_first and late and late[0] is truths[parent.number].actions[0]:
                     wrong.append(f"{order_id} was reported before its parent {parent.order_id} was there")
     return wrong
+
+
+def _came(subject: Subject) -> datetime:
+    """When it was first to be there."""
+    return min((moment.at for moment in subject.history if moment.is_there), default=datetime.max.replace(tzinfo=UTC))
 
 
 def _parents(subject: Subject, business: Business) -> list[Subject]:
@@ -245,6 +256,28 @@ def _difference(subject: Subject, truth: Truth) -> str:
         return "is to be there, and no action is live"
     if wanted.amount is not None and live[-1].amount != wanted.amount:
         return f"is to show {wanted.amount}, and {live[-1].id} shows {live[-1].amount}"
+    return ""
+
+
+def _merged(loser: Subject, truths: dict[int, Truth]) -> str:
+    """
+    How impact.com's picture of a lead that was merged away differs from what the rules ask; empty where it does not.
+
+    What was reported of it stays and counts for the survivor (F9 to F11); what nobody had seen by then is not reported.
+    """
+    survivor, truth = loser.merged_into, truths[loser.number]
+    assert survivor is not None
+    if not loser.is_won:
+        return f"was never won, and {truth.live[0].id} is live" if truth.live else ""
+    if truth.conversions and not truth.live:
+        return "was reported and merged away, and no action is live"
+    if not survivor.is_won:
+        return ""
+    live = [*truth.live, *truths[survivor.number].live]
+    if not live:
+        return f"is part of {survivor.order_id}, and no action of either is live"
+    if len(live) > 1 and not survivor.history[0].is_there:
+        return f"was reported before it became part of {survivor.order_id}, and that was reported, too"
     return ""
 
 

@@ -4,11 +4,14 @@ The brand's Salesforce, and the stages of the pipeline that lead from it to deci
 In a whole episode they stand where the feeder stands in the others.
 """
 
+import shutil
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
+
+import yaml
 
 from impact_pipeline.capture.cycle import capture_objects
 from impact_pipeline.capture.run import CaptureOptions
@@ -36,6 +39,7 @@ _FIELDS = {
     "Opportunity": {"Customer__c": "string", "Click__c": "string"},
     "OpportunityLineItem": {"Sku__c": "string"},
 }
+_TO_BE_WON = {Kind.LEAD: "Working", Kind.DEAL: "Prospecting", Kind.SALE: "Prospecting"}
 _THERE = {Kind.LEAD: "Qualified", Kind.DEAL: "Negotiation", Kind.SALE: "Closed Won"}
 _LOST = {Kind.LEAD: "Unqualified", Kind.DEAL: "Closed Lost", Kind.SALE: "Closed Lost"}
 
@@ -88,14 +92,15 @@ class Salesforce:
         self._random, self._wildness, self._tell = random, wildness, tell
         self._clocks, self._staging = clocks, folder / "staging"
         self._account_sid, self._campaign_id = account_sid, campaign_id
-        self._config = load_config(Path(__file__).with_name("mapping"))
-        self._org = Org(clocks.there, features=OrgFeatures())
+        self._config = load_config(_mapping(folder / "mapping", has_lead_history=random.random() < 0.5))
+        self._org = Org(clocks.there, features=OrgFeatures(tracked_fields={"Lead": ("Status",)}))
         for sobject, made in _FIELDS.items():
             for name, kind in made.items():
                 self._org.add_field(sobject, Field(name=name, type=kind, length=64))
         self._org.rename_picklist_value("Opportunity", "StageName", "Negotiation/Review", "Negotiation")
         self._records: dict[str, Record] = {}
         self._deleted: set[str] = set()
+        self._merged: set[str] = set()
         self._faults = SalesforceFaults()
         self._server = LoopbackServer(salesforce_app(self._org, CREDENTIALS, self._faults)).start()
         login = ClientCredentials(client_id=CREDENTIALS.client_id, client_secret=CREDENTIALS.client_secret)
@@ -109,7 +114,7 @@ class Salesforce:
         """Edit the records to be as the brand has them by now; others may be touched as well."""
         for subject in subjects:
             self._follow(subject)
-        there = [subject for subject in subjects if not subject.is_deleted]
+        there = [subject for subject in subjects if not subject.is_deleted and subject.merged_into is None]
         if there and self._random.random() < TOUCH_RISK * self._wildness():
             touched = self._random.choice(there)
             self._apply("update", _object_of(touched), touched.record_id, {"Description": f"{self._random.random()}"})
@@ -164,7 +169,10 @@ class Salesforce:
         if subject.is_deleted != (subject.record_id in self._deleted):
             self._apply("delete" if subject.is_deleted else "undelete", sobject, subject.record_id, {})
             (self._deleted.add if subject.is_deleted else self._deleted.discard)(subject.record_id)
-        if subject.is_deleted:
+        if subject.is_deleted or subject.record_id in self._merged:
+            return
+        if subject.merged_into is not None:
+            self._merge(subject, subject.merged_into)
             return
         self._bring(sobject, subject.record_id, _fields(subject))
         lines = {line.sku: line for line in subject.values.lines}
@@ -177,6 +185,11 @@ class Salesforce:
             elif self._records.pop(record_id, None):
                 self._apply("delete", "OpportunityLineItem", record_id, {})
 
+    def _merge(self, loser: Subject, winner: Subject) -> None:
+        self._records[winner.record_id] = fields = _fields(winner)
+        self._apply("merge", "Lead", winner.record_id, fields, loser_ids=(loser.record_id,))
+        self._merged.add(loser.record_id)
+
     def _bring(self, sobject: str, record_id: str, fields: Record) -> None:
         before = self._records.get(record_id)
         if before is None:
@@ -185,8 +198,8 @@ class Salesforce:
             self._apply("update", sobject, record_id, fields)
         self._records[record_id] = fields
 
-    def _apply(self, op: str, sobject: str, record_id: str, fields: Record) -> None:
-        edit = {"op": op, "sobject": sobject, "id": record_id, "fields": fields}
+    def _apply(self, op: str, sobject: str, record_id: str, fields: Record, **more: object) -> None:
+        edit = {"op": op, "sobject": sobject, "id": record_id, "fields": fields, **more}
         if op == "update" and self._random.random() < SLOW_RISK * self._wildness():
             # Stamped now, visible later.
             seconds = self._random.uniform(30, LONGEST_COMMIT_SECONDS)
@@ -195,15 +208,28 @@ class Salesforce:
         self._org.apply(edit)
 
 
+def _mapping(folder: Path, *, has_lead_history: bool) -> Path:
+    """The configuration, whose leads are told by their history or by their versions."""
+    shutil.copytree(Path(__file__).with_name("mapping"), folder)
+    if has_lead_history:
+        file = folder / "objects" / "lead.yaml"
+        config = yaml.safe_load(file.read_text("utf-8"))
+        config["events"]["qualified"]["history"] = "fields"
+        file.write_text(yaml.safe_dump(config), "utf-8")
+    return folder
+
+
 def _object_of(subject: Subject) -> str:
     return "Lead" if subject.kind is Kind.LEAD else "Opportunity"
 
 
 def _fields(subject: Subject) -> Record:
-    stage = (_THERE if subject.is_won else _LOST)[subject.kind]
-    customer = None if subject.is_held else subject.customer
+    stage = (_THERE if subject.is_won else _TO_BE_WON if subject.is_prospect else _LOST)[subject.kind]
+    customer = None if subject.is_held or subject.lead is not None else subject.customer
     given: Record = {"Customer__c": customer, "Click__c": subject.click_id}
     if subject.kind is Kind.LEAD:
+        if subject.converted_into is not None:
+            given |= {"IsConverted": True, "ConvertedOpportunityId": subject.converted_into.record_id}
         return given | {"LastName": "Alexander", "Company": "Hatfan", "Status": stage}
     given |= {"Name": "Deal", "CloseDate": "2026-12-24", "StageName": stage}
     return given if subject.values.lines else given | {"Amount": str(subject.values.amount)}

@@ -87,11 +87,11 @@ class Scene:
     """The brand, impact.com, the warehouse between them, and the settings."""
 
     def __init__(
-        self, random: Random, declaration: Declaration, warehouse: Warehouse, *, is_poisoned: bool = True
+        self, random: Random, declaration: Declaration, warehouse: Warehouse, *, is_whole: bool = False
     ) -> None:
         self.random, self.warehouse = random, warehouse
         self.clocks = Clocks(START)
-        self.business = Business(random, customers=random.randint(4, CUSTOMERS), is_poisoned=is_poisoned)
+        self.business = Business(random, customers=random.randint(4, CUSTOMERS), is_whole=is_whole)
         self.program = Program(self.clocks.there, declaration)
         self.settings = _settings(random)
         self.reconciled = ReconciliationSettings(
@@ -135,7 +135,7 @@ class World(Scene):
             random,
             declared(random),
             StagedWarehouse(path=file, stage=self.stage, kept=kept, threads=1),
-            is_poisoned=not is_whole,
+            is_whole=is_whole,
         )
         self.api = ImpactApi(self.program)
         self.weather = Weather(random, self.api.faults, self.clocks.monotonic)
