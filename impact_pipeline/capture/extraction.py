@@ -16,7 +16,7 @@ from impact_pipeline.capture.deletions import Suspects, settle
 from impact_pipeline.capture.lines import Due, Lines
 from impact_pipeline.capture.load import LoadContext, living
 from impact_pipeline.capture.merges import Moved, moved, note_followed
-from impact_pipeline.capture.objects import ObjectPlan
+from impact_pipeline.capture.objects import ObjectPlan, is_history
 from impact_pipeline.capture.progress import BEGINNING, Progress
 from impact_pipeline.capture.reading import Piece, Question
 from impact_pipeline.capture.salesforce.answers import Deleted
@@ -162,7 +162,7 @@ class Extraction:
             after=window.after,
             until=window.until,
             # Rows of history that an edit has left belong to the record as it is read.
-            conditions=() if plan.description.cursor_field == "CreatedDate" else _created_before(plan, window.until),
+            conditions=() if is_history(plan.name) else _created_before(plan, window.until),
             moves_cursor=True,
             touches=True,
             open_since=open_since,

@@ -114,6 +114,11 @@ def plan_objects(wanted: Mapping[str, Iterable[str]], describe: Callable[[str], 
     }
 
 
+def is_history(object_name: str) -> bool:
+    """Whether its rows tell what became of another object's records: OpportunityHistory, LeadHistory, Foo__History."""
+    return object_name.endswith("History")
+
+
 def history_parent(history_object: str) -> str:
     """The field of a history object that refers to the record: LeadHistory → LeadId, Foo__History → ParentId."""
     return "ParentId" if history_object.endswith("__History") else f"{history_object.removesuffix('History')}Id"
@@ -121,7 +126,7 @@ def history_parent(history_object: str) -> str:
 
 def _always(about: Description) -> set[str]:
     names = {*ALWAYS, *ALWAYS_OF.get(about.name, ())}
-    if about.name.endswith("History") and about.name != "OpportunityHistory":
+    if is_history(about.name) and about.name != "OpportunityHistory":
         names |= {*HISTORY_FIELDS, history_parent(about.name)}
     return {name for name in names if name in about.fields}
 

@@ -44,6 +44,15 @@ refunded as (
      where f.refund_of <> f.Id
        and d.carries
        and d.decision in ('send', 'hold')),
+-- What may take back what its history is still to tell is not answered before that.
+early as (
+    select distinct f.change_id, f.event
+      from fact as f
+      join fact as e on e.Id = f.Id and e.event = f.event and e.event_at <= f.event_at
+     where f.trigger_answer = 'skip'
+       and f.rule.do = 'reverse'
+       and f.kind in ('updated', 'history', 'undeleted')
+       and e.trigger_reason = 'awaiting_history'),
 considered as (
     select f.*, m.* exclude (change_id, event),
            w.word, w.said_by, w.said_at, w.reason as why,
@@ -58,6 +67,7 @@ considered as (
            md5(f.event_key || '/' || entry_number) as event_id,
            a.change_id is not null as alias_is_reported,
            b.change_id is not null as both_are_reported,
+           e.change_id is not null as is_early,
            m.amount < 0 and (f.change_id, f.event) in (from refunded) as is_refund,
            case when entry_number > 1 then m.OrderId || '_' || entry_number else m.OrderId end as entry_order_id,
            -- What was accepted holds as long as nothing of it has changed.
@@ -69,6 +79,7 @@ considered as (
       left join standing as s using (change_id, event)
       left join alias as a using (change_id, event)
       left join both_reported as b using (change_id, event)
+      left join early as e using (change_id, event)
       left join conversions.current_word as w using (change_id, event)
       left join open_pair as g
         on g.change_id = f.change_id and g.event = f.event and g.reason = 'mass_change'
@@ -93,6 +104,7 @@ judged as (
            case
                when c.trigger_answer = 'hold' and c.word = 'dismiss' then 'skip dismissed'
                when c.trigger_answer = 'hold' and c.is_expired then 'skip hold_expired'
+               when c.is_early then 'hold awaiting_history'
                when c.trigger_answer <> 'fire' then c.trigger_answer || ' ' || c.trigger_reason
                when c.owner = 'tag' then 'skip owned_by_tag'
                when c.place > 1 then 'skip already_reported'

@@ -224,4 +224,3 @@ def test_an_edit_at_any_moment_of_a_cycle_is_in_raw_after_the_next(salesforce: W
     salesforce.capture(WITH_LINES)
 
     assert living(salesforce) == list(salesforce.org.table("OpportunityLineItem").rows)
-    assert [gone for gone, _ in deleted(salesforce)] == [line]
