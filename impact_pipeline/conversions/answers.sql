@@ -44,7 +44,7 @@ refunded as (
      where f.refund_of <> f.Id
        and d.carries
        and d.decision in ('send', 'hold')),
--- What may take back what its history is still to tell is not answered before that.
+-- What may take back what its history is still to tell is not answered before that is told.
 early as (
     select distinct f.change_id, f.event
       from fact as f
@@ -52,7 +52,8 @@ early as (
      where f.trigger_answer = 'skip'
        and f.rule.do = 'reverse'
        and f.kind in ('updated', 'history', 'undeleted')
-       and e.trigger_reason = 'awaiting_history'),
+       and e.trigger_reason = 'awaiting_history'
+       and (f.Id, f.event) not in (select Id, event from carried)),
 considered as (
     select f.*, m.* exclude (change_id, event),
            w.word, w.said_by, w.said_at, w.reason as why,
