@@ -83,7 +83,8 @@ concerned as (
       join carrier as d on d.Id = q.Id and d.event = q.event
      where d.decision in ('send', 'hold')
        and coalesce(d.event_id = q.asked_event_id, true)
-       and case when q.rule.do = 'reverse' and q.kind not in ('deleted', 'requested', 'refund') then d.event_at <= q.stood_at
+       and case when q.kind = 'history' and not q.is_restoring then (d.event_at, d.change_id) <= (q.event_at, q.change_id)
+                when q.rule.do = 'reverse' and q.kind not in ('deleted', 'requested', 'refund') then d.event_at <= q.stood_at
                 else not d.is_new end
    qualify row_number() over (partition by q.change_id, q.event order by d.event_at desc, d.entry desc) = 1),
 -- When a reported event was entered again.
