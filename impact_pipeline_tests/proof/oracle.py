@@ -99,11 +99,12 @@ def judge(
             if truth.live and subject.merged_into is None and all(action.is_visible for action in truth.actions):
                 judgement.shown.add(subject.order_id)
             continue
-        judgement.deviating.add(subject.order_id)
+        reported, survivor = subject, subject.merged_into
         excuse = _excuse(subject, truth, business, truths, reversed_there, now)
-        if not excuse and subject.merged_into is not None:
-            survivor = subject.merged_into
-            excuse = _excuse(survivor, truths[survivor.number], business, truths, reversed_there, now)
+        if survivor is not None:
+            reported = subject if truth.conversions else survivor
+            excuse = excuse or _excuse(survivor, truths[survivor.number], business, truths, reversed_there, now)
+        judgement.deviating.add(reported.order_id)
         if excuse:
             judgement.excused[excuse] += 1
         else:
