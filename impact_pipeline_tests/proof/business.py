@@ -170,7 +170,7 @@ class Business:
             self._mend,
         ]
         if self._is_whole:
-            acts += [self._convert, self._merge]
+            acts += [self._convert, self._convert, self._convert, self._merge]
         choices = [act for act in acts if not subject.is_final and act(subject, False)]
         if not choices:
             return self.appear(now)
@@ -298,7 +298,9 @@ class Business:
         leads = [
             one
             for one in self.subjects
-            if one.kind is Kind.LEAD and one.customer == subject.customer and one.is_there and not one.is_final
+            if one.kind is Kind.LEAD
+            and one.customer == subject.customer
+            and not (one.is_final or one.is_deleted or one.is_held)
         ]
         if not leads or subject.kind is Kind.LEAD or not subject.is_held:
             return ""
