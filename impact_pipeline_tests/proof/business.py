@@ -5,6 +5,7 @@ The truth of an episode before any pipeline: who must be reported, and with whic
 impact.com.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -26,8 +27,9 @@ DEDUP_DAYS = {Kind.LEAD: 0, Kind.DEAL: 0, Kind.SALE: 30}
 SKUS = ("PLAN-PRO", "SEAT & DESK", "ONBOARD")
 # Of all that happens, how much is something new; the rest changes what was there before, often what was changed last.
 NEW_RECORDS, SAME_AGAIN = 0.2, 0.5
-# Of what is new in an episode that begins at Salesforce, how much is still to be won.
-PROSPECTS = 0.4
+# In an episode that begins at Salesforce, how much of what is new is still to be won, and of what happens is about two
+# records at once, where any are fit for it.
+PROSPECTS, UNIONS = 0.4, 0.15
 
 
 class Poison(StrEnum):
@@ -159,7 +161,7 @@ class Business:
         if self._changed is not None and self._random.random() < SAME_AGAIN:
             subject = self._changed
         # Mostly another amount: what is gone or comes back has no amount that could be told wrong.
-        acts = [
+        acts = (
             self._amend,
             self._amend,
             self._amend,
@@ -168,14 +170,15 @@ class Business:
             self._win_back,
             self._delete,
             self._mend,
-        ]
-        if self._is_whole:
-            acts += [self._convert, self._convert, self._convert, self._merge]
-        choices = [act for act in acts if not subject.is_final and act(subject, False)]
+        )
+        choices = [(act, subject) for act in acts if not subject.is_final and act(subject, False)]
+        if self._is_whole and self._random.random() < UNIONS:
+            choices = self._unions() or choices
         if not choices:
             return self.appear(now)
+        act, subject = self._random.choice(choices)
         self._changed = subject
-        said = self._random.choice(choices)(subject, True)
+        said = act(subject, True)
         subject.note(now)
         return f"{subject.order_id}: {said}"
 
@@ -292,6 +295,14 @@ class Business:
         if act:
             subject.is_held = False
         return "is mended"
+
+    def _unions(self) -> list[tuple[Callable[[Subject, bool], str], Subject]]:
+        return [
+            (act, subject)
+            for subject in self.subjects
+            for act in (self._convert, self._merge)
+            if not subject.is_final and act(subject, False)
+        ]
 
     def _convert(self, subject: Subject, act: bool) -> str:
         """The deal says whose it is by the lead that became it."""
