@@ -122,10 +122,10 @@ def _lost(con: duckdb.DuckDBPyConnection, scene: Scene) -> list[str]:
     wrong = [f"V-1: {one} is held and in the outbox" for one in sorted(asked & held)]
     for subject in scene.business.subjects:
         if subject.merged_into is not None:
-            # What was to be sent of it stays; where it was not seen by then, what it became part of stands for it.
+            # What was to be sent of it stays, unless what it became part of stands for it.
             survivor = subject.merged_into
             is_due = subject.is_won and (survivor.is_won or subject.record_id in wanted)
-            found = {subject.record_id} if subject.record_id in wanted else {subject.record_id, survivor.record_id}
+            found = {subject.record_id, survivor.record_id}
         else:
             is_due, found = subject.is_there, {subject.record_id}
         if is_due and found.isdisjoint(asked | held):

@@ -95,7 +95,6 @@ def judge(
         wrong = _difference(subject, truth) if subject.merged_into is None else _merged(subject, truths)
         if not wrong:
             judgement.strict += 1
-            # Of a hidden one nobody sees that it was reversed, and it may have been seen before.
             if truth.live and subject.merged_into is None and all(action.is_visible for action in truth.actions):
                 judgement.shown.add(subject.order_id)
             continue
@@ -104,7 +103,9 @@ def judge(
         if survivor is not None:
             reported = subject if truth.conversions else survivor
             excuse = excuse or _excuse(survivor, truths[survivor.number], business, truths, reversed_there, now)
-        judgement.deviating.add(reported.order_id)
+        # Of a hidden one nobody sees that it was reversed, and it may have been seen before.
+        if all(action.is_visible for action in truths[reported.number].actions if action.state is State.REVERSED):
+            judgement.deviating.add(reported.order_id)
         if excuse:
             judgement.excused[excuse] += 1
         else:
