@@ -125,9 +125,11 @@ def test_a_record_that_we_took_for_deleted_and_salesforce_lists_is_looked_up(sal
 def test_what_is_created_while_the_ids_are_listed_is_not_missing(salesforce: World) -> None:
     leads(salesforce, 2)
     edit = {"op": "create", "sobject": "Lead", "fields": {"LastName": "new", "Company": "new"}}
-    salesforce.faults.add("edited_meanwhile", match="CreatedDate", edits=[edit], count=1)
+    salesforce.faults.add("edited_meanwhile", match=r"WHERE CreatedDate < \S+Z( ORDER|$)", edits=[edit], count=1)
 
     assert swept(salesforce).ids_missing == 0
+
+    assert not salesforce.faults.described(), "nobody edited"
 
 
 def test_the_log_of_deletions_may_be_asked_again_from_a_plausible_sweep_on(salesforce: World) -> None:
