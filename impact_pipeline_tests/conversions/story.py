@@ -284,7 +284,7 @@ class Story:
         self.capture(options=self.options)
 
     def _cycle_at_once(self, _: str, __: str) -> None:
-        """A cycle that comes too early for what was stamped a moment ago."""
+        """A cycle that comes too early for what was created a moment ago."""
         self.cycle(settle=False)
 
     def _bulk(self, _: str, value: bool) -> None:

@@ -304,15 +304,20 @@ class Business:
             if not subject.is_final and act(subject, False)
         ]
 
-    def _convert(self, subject: Subject, act: bool) -> str:
-        """The deal says whose it is by the lead that became it."""
-        leads = [
+    def _leads_beside(self, subject: Subject) -> list[Subject]:
+        """The other leads of its customer that can be converted or merged."""
+        return [
             one
             for one in self.subjects
             if one.kind is Kind.LEAD
             and one.customer == subject.customer
+            and one is not subject
             and not (one.is_final or one.is_deleted or one.is_held)
         ]
+
+    def _convert(self, subject: Subject, act: bool) -> str:
+        """The deal says whose it is by the lead that became it."""
+        leads = self._leads_beside(subject)
         if not leads or subject.kind is Kind.LEAD or not subject.is_held:
             return ""
         if act:
@@ -322,16 +327,7 @@ class Business:
 
     def _merge(self, subject: Subject, act: bool) -> str:
         """Another lead of the customer becomes part of it; it may take that one's Status."""
-        losers = [
-            one
-            for one in self.subjects
-            if one.kind is Kind.LEAD
-            and one.customer == subject.customer
-            and one is not subject
-            and not (one.is_final or one.is_deleted or one.is_held)
-            and one.is_steady
-            and (subject.is_steady or not one.is_won)
-        ]
+        losers = [one for one in self._leads_beside(subject) if one.is_steady and (subject.is_steady or not one.is_won)]
         if not losers or subject.kind is not Kind.LEAD or subject.is_deleted or subject.is_held:
             return ""
         if not act:

@@ -96,7 +96,7 @@ class BulkQuery:
 
     Args:
         columns: the selected fields, in order.
-        window: the bounds that the query sets, in SOQL's form, for the note; and its open_since.
+        window: the bounds of what is read, in SOQL's form, for the note; and its open_since.
         note: file that remembers the job until its result is committed.
         fetched: how far an earlier run came with the job of the note.
         page_rows: rows of a page, at most.

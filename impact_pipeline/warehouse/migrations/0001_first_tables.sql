@@ -131,7 +131,7 @@ comment on column audit.extraction.object is 'API name of the object.';
 comment on column audit.extraction.method is 'rest or bulk.';
 comment on column audit.extraction.purpose is 'window (what is new), full (a new field, or a schedule for formula fields), reread (a person asked: the first row of its cycle_id names the whole stretch, the others its parts), reread_end (all of that is read), lines (the lines of records that changed), records (those whose lines do not add up, or that referred to one that was merged away), proof (records that seem to be gone, looked up by Id) or sweep (all Ids).';
 comment on column audit.extraction.window_after is 'Lower bound of the window, included; null: from the beginning. A run that goes on with a window that was broken off names the bound of that one.';
-comment on column audit.extraction.window_until is 'Upper bound, excluded: what was created before it was read, as it was then; Salesforce''s clock less the lag.';
+comment on column audit.extraction.window_until is 'Upper bound, excluded. A cycle''s window takes what was created before it, as it is when it is read, and all rows of history since its beginning; the bound is Salesforce''s clock less capture.lag. A reread takes what was last changed before it.';
 comment on column audit.extraction.cursor is 'Where the next window of the object starts, before overlap. Never moves back.';
 comment on column audit.extraction.is_first_load is 'True for the windows of the object''s first load: a baseline.';
 comment on column audit.extraction.rows_read is 'Rows that Salesforce returned, overlap included.';
