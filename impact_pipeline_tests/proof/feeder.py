@@ -182,9 +182,14 @@ class Writing:
             for number, line in enumerate(values.lines, start=1)
         ]
 
-    def want(self, subject: Subject, standing: Standing, change_id: int, state: str) -> None:
-        """What impact.com should show: the values of now; a line that is gone has quantity 0."""
-        lines = subject.values.lines
+    def want(self, subject: Subject, standing: Standing, change_id: int, state: str, *, as_told: bool = False) -> None:
+        """
+        What impact.com should show: the values of now, where a line that is gone has quantity 0; those that were wanted
+        before if they stay `as_told`, as with a reversal.
+        """
+        amount, lines = subject.values.amount, subject.values.lines
+        if as_told or state == "reversed":
+            amount, lines = standing.amount, standing.items
         gone = [one for one in standing.items if one.sku not in {line.sku for line in lines}]
         told = [(one.sku, one.quantity, one.total) for one in lines] + [(one.sku, 0, Decimal("0.00")) for one in gone]
         self.rows["conversions.wanted"].append(
@@ -192,7 +197,7 @@ class Writing:
                 "event_id": standing.event_id,
                 "state": state,
                 "code": "ORDER_ERROR" if state == "reversed" else None,
-                "amount": subject.values.amount,
+                "amount": amount,
                 "items": [
                     {"ItemSku": sku, "ItemQuantity": str(quantity), "ItemSubTotal": _money(total)}
                     for sku, quantity, total in told
@@ -286,9 +291,15 @@ def _weigh_sent(writing: Writing, subject: Subject, standing: Standing) -> None:
         return
     kind = "deleted" if subject.is_deleted else "undeleted" if standing.was_deleted else "updated"
     if standing.is_locked:
-        # Case G13.
-        if not standing.is_said_to_be_locked:
-            writing.decide(subject, writing.change(subject, kind), "skip action_locked", entry=standing.entry)
+        is_back = standing.wanted == "reversed"
+        if is_back or not standing.is_said_to_be_locked:
+            # Cases G13, E6d and E6e.
+            is_as_told = is_back and _values_of(standing) == subject.values
+            change_id = writing.change(subject, kind)
+            answer = "skip already_reported" if is_as_told else "skip action_locked"
+            writing.decide(subject, change_id, answer, entry=standing.entry)
+            if is_back:
+                writing.want(subject, standing, change_id, "live", as_told=True)
         return
     # Cases E2, F1, G6 and G9; back from a reversal that nobody sent: E4, E6 and F7.
     reason = "items_changed" if state == "live" else "record_deleted" if subject.is_deleted else "condition_lost"

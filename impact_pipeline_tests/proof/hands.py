@@ -69,6 +69,7 @@ class StagedWarehouse(Warehouse):
     def transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
         with self.stage.file(), self._transaction() as con:
             yield con
+            self._note_lease(con)
             self.stage.pause("before the commit")
         self.stage.pause("after the commit")
 
@@ -80,6 +81,12 @@ class StagedWarehouse(Warehouse):
                     yield con
             else:
                 yield self.kept.cursor()
+
+    def _note_lease(self, con: duckdb.DuckDBPyConnection) -> None:
+        """Whose lane it is when a run that needs it for all that it writes is about to commit."""
+        run = self.stage.acting
+        if run is not None and run.kind in (lane.LANE, confirm.LANE):
+            run.leases |= set(con.execute("select token from outbox.lease where lane = ?", [run.kind]).fetchall())
 
     @contextmanager
     def _transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
