@@ -1,6 +1,6 @@
 -- What     decides for changes that did not send what they mean for an event that was reported before
--- Reads    fact, answer, standing, mapped, mapped_item, open_pair, carried, conversions.conversion, item, wanted,
---          word, current_word, kept_reversal, outbox.request, audit.current_action
+-- Reads    fact, answer, standing, mapped, mapped_item, open_pair, carried, entered_before, conversions.conversion,
+--          item, wanted, word, current_word, kept_reversal, outbox.request, audit.current_action
 -- Writes   correction (temporary)
 -- Grain    one row per pair whose answer becomes correct, hold or skip because of a reported event
 --          is_restoring: the event was entered again before its reversal was carried out
@@ -66,19 +66,19 @@ asking as (
                           and case when v.kind = 'history' then (v.event_at, v.change_id) > (q.event_at, q.change_id)
                                    else v.kind not in ('deleted', 'requested', 'refund') and v.stood_at >= q.event_at end)),
 carrier as (
-    select Id, event, change_id, event_id, decision, amount, CurrencyCode, EventTypeCode, OrderId, event_at, entry,
+    select Id, event, change_id, event_key, event_id, decision, amount, CurrencyCode, EventTypeCode, OrderId, event_at, entry,
            false as is_new
       from carried
      union all
     -- A deal that was won and lost between two captures.
-    select Id, event, change_id, event_id, decision, amount, CurrencyCode, EventTypeCode, OrderId, event_at, entry,
-           true
+    select Id, event, change_id, event_key, event_id, decision, amount, CurrencyCode, EventTypeCode, OrderId, event_at,
+           entry, true
       from answer
      where carries
        and (change_id, event) not in (select change_id, event from carried)),
 concerned as (
     select q.change_id, q.event,
-           d.change_id as carrier_id, d.event_id, d.decision, d.amount, d.CurrencyCode, d.EventTypeCode, d.OrderId
+           d.change_id as carrier_id, d.event_key, d.event_id, d.decision, d.amount, d.CurrencyCode, d.EventTypeCode, d.OrderId
       from asking as q
       join carrier as d on d.Id = q.Id and d.event = q.event
      where d.decision in ('send', 'hold')
@@ -87,7 +87,7 @@ concerned as (
                 when q.rule.do = 'reverse' and q.kind not in ('deleted', 'requested', 'refund') then d.event_at <= q.stood_at
                 else not d.is_new end
    qualify row_number() over (partition by q.change_id, q.event order by d.event_at desc, d.entry desc) = 1),
--- When a reported event was entered again.
+-- When a reported event was entered again, as this cycle has found.
 entered as (
     select coalesce(s.event_id, a.event_id) as event_id, max((a.event_at, a.change_id)) as entered_at
       from answer as a
@@ -168,8 +168,9 @@ weighed as (
            t.event_id is not null as has_request,
            t.state, t.outcome,
            -- Entered again after this change, or before it and after it was taken back.
-           coalesce(case when q.is_first_sight then q.stood_at < e.entered_at[1]
-                         else (q.event_at, q.change_id) < e.entered_at end, false) as is_overtaken,
+           greatest(e.entered_at, case when z.change_id is not null then (z.event_at, z.change_id) end) as last_entered_at,
+           coalesce(case when q.is_first_sight then q.stood_at < last_entered_at[1]
+                         else (q.event_at, q.change_id) < last_entered_at end, false) as is_overtaken,
            case when e.entered_at is null then p.wanted_state else 'live' end as wanted_state,
            l.event_id is not null as is_locked,
            list_filter(n.items, lambda x: not list_contains(list_transform(p.items, lambda y: y.ItemSku), x.ItemSku)) as added,
@@ -184,7 +185,8 @@ weighed as (
       left join newest as n using (change_id, event)
       left join request as t on t.event_id = c.event_id
       left join locked as l on l.event_id = c.event_id
-      left join entered as e on e.event_id = c.event_id),
+      left join entered as e on e.event_id = c.event_id
+      left join entered_before as z on z.event_key = c.event_key),
 -- One step a time: DuckDB computes the expression of an alias anew wherever the same list names it.
 compared as (
     select *,

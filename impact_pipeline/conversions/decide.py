@@ -1,8 +1,8 @@
 """
 changes.* → conversions.*: what becomes of each change for each event, set-based, one object after the other.
 
-    waiting_pair → sliced → carrying → open_pair, carried, fresh_change → pair, pair_change → moment → triggered → fact
-         → need → line, mapped → standing → answer, correction → decision, conversion, item, wanted
+    waiting_pair → sliced → carrying → open_pair, carried, entered_before, fresh_change → pair, pair_change → moment
+         → triggered → fact → need → line, mapped → standing → answer, correction → decision, conversion, item, wanted
 
 From open_pair on, a slice of the records at a time. When all objects have been answered, the guards look at
 the call as a whole.
@@ -42,9 +42,9 @@ from impact_pipeline.warehouse.sql import add_columns, quote_identifier, quote_l
 SLICE_SIZE = 100_000
 # Temporary tables that nobody reads any more once a slice has been answered.
 _OF_SLICE = [
-    "open_pair", "carried", "fresh_change", "pair", "pair_change", "renamed", "moment", "triggered", "fact", "need",
-    "refund", "line", "newest", "converted_lead", "mapped", "mapped_item", "standing", "answer", "correction",
-    "to_send", "covering",
+    "open_pair", "carried", "entered_before", "fresh_change", "pair", "pair_change", "renamed", "moment", "triggered",
+    "fact", "need", "refund", "line", "newest", "converted_lead", "mapped", "mapped_item", "standing", "answer",
+    "correction", "to_send", "covering",
 ]  # fmt: skip
 
 
@@ -180,6 +180,7 @@ class _Step:
         correctable = [name for name, event in self.about.events.items() if event.rules or event.declared.refund_of]
         self._execute("slice_open.sql", slice=number)
         self._execute("slice_carried.sql", slice=number)
+        self._execute("slice_entered.sql", slice=number)
         self._execute("fresh_changes.sql", object=self.about.name, slice=number, **self._cut_off)
         self._execute("pairs.sql", events=events, correctable=correctable)
         self._execute("pair_changes.sql")

@@ -7,3 +7,4 @@ create or replace temp table carried as
 select * exclude (slice)
   from carrying
  where slice = $slice
+   and carries

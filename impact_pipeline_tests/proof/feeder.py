@@ -235,7 +235,7 @@ def _weigh(writing: Writing, subject: Subject, standing: Standing | None) -> Non
             entry = 1 if standing is None else standing.entry
             _report(writing, subject, writing.change(subject, "created" if standing is None else "undeleted"), entry)
     elif standing.decision == "hold":
-        if not subject.is_held:
+        if subject.is_there:
             _report(writing, subject, standing.change_id, standing.entry, instead_of=standing)
     elif standing.is_unsent:
         _weigh_unsent(writing, subject, standing)
