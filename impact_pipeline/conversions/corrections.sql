@@ -36,7 +36,7 @@ every_asking as (
            case when is_first_sight then greatest(a.event_at, f.modified_at) else a.event_at end as stood_at,
            b.change_id is not null as is_restoring,
            coalesce(r.reason, w.reason) as why, coalesce(r.said_by, w.said_by) as said_by,
-           a.event_at,
+           a.event_at, f.by_history,
            w.word, w.subject, g.change_id is not null as is_guarded, g.detail as guard
       from answer as a
       join fact as f using (change_id, event)
@@ -65,6 +65,12 @@ asking as (
                           and v.rule.do = 'reverse'
                           and case when v.kind = 'history' then (v.event_at, v.change_id) > (q.event_at, q.change_id)
                                    else v.kind not in ('deleted', 'requested', 'refund') and v.stood_at >= q.event_at end)),
+lost as (
+    select Id, event, max((event_at, change_id)) as lost_at
+      from every_asking
+     where kind = 'history'
+       and rule.do = 'reverse'
+     group by all),
 carrier as (
     select Id, event, change_id, event_key, event_id, decision, amount, CurrencyCode, EventTypeCode, OrderId, event_at, entry,
            false as is_new
@@ -169,7 +175,11 @@ weighed as (
            t.state, t.outcome,
            -- Entered again after this change, or before it and after it was taken back.
            greatest(e.entered_at, case when z.change_id is not null then (z.event_at, z.change_id) end) as last_entered_at,
-           coalesce(case when q.is_first_sight then q.stood_at < last_entered_at[1]
+           -- Within one second its history tells the order.
+           coalesce(case when q.by_history and q.stood_at = last_entered_at[1]
+                              and q.kind not in ('history', 'deleted', 'requested', 'refund')
+                             then coalesce(h.lost_at < last_entered_at, true)
+                         when q.is_first_sight then q.stood_at < last_entered_at[1]
                          else (q.event_at, q.change_id) < last_entered_at end, false) as is_overtaken,
            case when e.entered_at is null then p.wanted_state else 'live' end as wanted_state,
            l.event_id is not null as is_locked,
@@ -186,7 +196,8 @@ weighed as (
       left join request as t on t.event_id = c.event_id
       left join locked as l on l.event_id = c.event_id
       left join entered as e on e.event_id = c.event_id
-      left join entered_before as z on z.event_key = c.event_key),
+      left join entered_before as z on z.event_key = c.event_key
+      left join lost as h on h.Id = q.Id and h.event = q.event),
 -- One step a time: DuckDB computes the expression of an alias anew wherever the same list names it.
 compared as (
     select *,

@@ -15,7 +15,7 @@ said as (
                 and (Type <> 'Reversal'
                      or greatest(intended_at, action_reversed_at) + interval 5 minutes <= $actions_at::timestamptz)
                     then 'settled credited action_shows_it'
-               when action_shows_it and state = 'in_doubt' then null
+               when action_shows_it and is_complete is distinct from true then null
                when state = 'accepted' then
                    case when is_complete and has_error then 'settled rejected code'
                         when is_complete then 'settled credited completed'

@@ -279,9 +279,9 @@ class Story:
         """The next cycle compares all Ids of these objects."""
         self.sweep = tuple(value)
 
-    def _capture(self, _: str, __: str) -> None:
-        """A cycle that ends before it decides."""
-        self.capture(options=self.options)
+    def _capture(self, _: str, value: str) -> None:
+        """A cycle that ends before it decides; `at once`: while what happens in this second still happens."""
+        self.capture(options=self.options, settle=value != "at once")
 
     def _cycle_at_once(self, _: str, __: str) -> None:
         """A cycle that comes too early for what was created a moment ago."""

@@ -462,6 +462,25 @@ def test_a_list_tells_that_nothing_is_live_only_of_a_time_well_after_the_reversa
     assert corrections(outbox) == [("Reversal", "settled/credited")]
 
 
+def test_a_reversal_whose_record_is_gone_and_whose_action_shows_it_waits_for_the_next_list(
+    outbox: Outbox, impact: There
+) -> None:
+    """Its end is as good as known: were it given up, what is won again would count as live."""
+    event_id = a_reported_sale(outbox)
+    wants(outbox, event_id, state="reversed")
+    outbox.passes(hours=1)
+    impact.fault("submission_vanishes", count=1)
+    outbox.submit()
+    outbox.passes(minutes=11)
+    outbox.confirm()
+    assert corrections(outbox) == [("Reversal", "accepted")]
+
+    outbox.passes(minutes=11)
+    outbox.confirm()
+
+    assert corrections(outbox) == [("Reversal", "settled/credited")]
+
+
 def test_a_reversal_that_meets_a_reattribution_takes_back_what_stands_there_now(outbox: Outbox, impact: There) -> None:
     """The system reverses the action, too, and makes another one: that is not what the reversal asked for."""
     event_id = a_reported_sale(outbox)
