@@ -65,6 +65,7 @@ asking as (
                           and v.rule.do = 'reverse'
                           and case when v.kind = 'history' then (v.event_at, v.change_id) > (q.event_at, q.change_id)
                                    else v.kind not in ('deleted', 'requested', 'refund') and v.stood_at >= q.event_at end)),
+-- The last passage by which its history tells that it was lost.
 lost as (
     select Id, event, max((event_at, change_id)) as lost_at
       from every_asking
@@ -173,9 +174,9 @@ weighed as (
            coalesce(t.is_unsent, true) as is_unsent,
            t.event_id is not null as has_request,
            t.state, t.outcome,
-           -- Entered again after this change, or before it and after it was taken back.
            greatest(e.entered_at, case when z.change_id is not null then (z.event_at, z.change_id) end) as last_entered_at,
-           -- Within one second its history tells the order.
+           -- Entered again after this change, or before it and after it was taken back. Within one second the history of
+           -- the record tells the order.
            coalesce(case when q.by_history and q.stood_at = last_entered_at[1]
                               and q.kind not in ('history', 'deleted', 'requested', 'refund')
                              then coalesce(h.lost_at < last_entered_at, true)
