@@ -23,7 +23,8 @@ said as (
                              then 'settled end_unknown record_gone'
                         when $now - accepted_at > $give_up_after then 'settled end_unknown not_ended' end
                -- The values are absolute: telling them again changes nothing that was told already.
-               when intended_at + $settle_after <= $actions_at::timestamptz then 'ready - same_value_again' end as answer
+               when state = 'in_doubt' and intended_at + $settle_after <= $actions_at::timestamptz
+                    then 'ready - same_value_again' end as answer
       from sighting
      where Type <> 'Conversion')
 select request_id,

@@ -481,6 +481,29 @@ def test_a_reversal_whose_record_is_gone_and_whose_action_shows_it_waits_for_the
     assert corrections(outbox) == [("Reversal", "settled/credited")]
 
 
+def test_a_reversal_of_unknown_end_is_carried_out_when_its_action_shows_it_late(outbox: Outbox, impact: There) -> None:
+    """Else what is won again would count as live, and go unpaid. What was queued to tell it once more is not told."""
+    event_id = a_reported_sale(outbox)
+    wants(outbox, event_id, state="reversed")
+    impact.fault("submission_vanishes", count=1)
+    impact.program.declaration = replace(impact.program.declaration, processing_seconds=2400)
+    outbox.passes(hours=1)
+    outbox.submit()
+    outbox.passes(minutes=31)
+    outbox.confirm()
+    outbox.enqueue()
+    assert corrections(outbox) == [("Reversal", "settled/end_unknown"), ("Reversal", "ready")]
+
+    outbox.passes(minutes=31)
+    outbox.confirm()
+    outbox.passes(minutes=11)
+    outbox.confirm()
+    outbox.enqueue()
+
+    assert corrections(outbox) == [("Reversal", "settled/credited"), ("Reversal", "withdrawn")]
+    assert impact.app.api.requests["DELETE Actions"] == 1
+
+
 def test_a_reversal_that_meets_a_reattribution_takes_back_what_stands_there_now(outbox: Outbox, impact: There) -> None:
     """The system reverses the action, too, and makes another one: that is not what the reversal asked for."""
     event_id = a_reported_sale(outbox)
