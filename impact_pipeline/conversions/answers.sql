@@ -11,8 +11,10 @@ contender as (
     select f.change_id, f.event,
            row_number() over (
                partition by f.event_key
-               order by f.trigger_answer = 'fire' desc, f.event_at, f.change_id) as place
+               -- One that carries it keeps it, though what its history is awaited for may be older.
+               order by d.event_id is not null desc, f.trigger_answer = 'fire' desc, f.event_at, f.change_id) as place
       from fact as f
+      left join carried as d on d.event_key = f.event_key and d.change_id = f.change_id and d.event = f.event
      where f.role <> 'carrier'
        and (f.trigger_answer = 'fire'
             or f.trigger_reason in ('first_load', 'appeared') and f.has_when and f.condition_holds and f.in_scope)),

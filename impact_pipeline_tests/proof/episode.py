@@ -22,6 +22,8 @@ from impact_pipeline_tests.proof.world import World
 FEWEST_STEPS, MOST_STEPS = 30, 170
 # How many records there are when the weather turns, beside those that were reported before.
 RECORDS = 4, 16
+# One that begins at Salesforce takes hardly longer where there is more of everything: its statements are set-based.
+WHOLE_RECORDS, WHOLE_AT_ONCE, SOON_SECONDS = (12, 40), 7, (0, 0, 1, 5, 60, 600)
 LONGEST_SKEW_SECONDS = 240
 # The longest stated waits, one after the other: lease, settling, pacing, gathering of corrections; doubts that rest
 # longer each time; actions that are slow to show; parents; ends that do not come.
@@ -129,7 +131,7 @@ class Episode:
         self._calm()
 
     def _appear(self) -> None:
-        for _ in range(self.random.randint(*RECORDS)):
+        for _ in range(self.random.randint(*(WHOLE_RECORDS if self.world.salesforce else RECORDS))):
             self._tell(self.world.happen(self.world.business.appear))
 
     def _prove(self) -> None:
@@ -151,7 +153,7 @@ class Episode:
         elif draw < 0.115 * self._wildness:
             self._set_clock()
         elif draw < 0.3:
-            self._tell(self.world.happen(self.world.business.happen))
+            self._happen()
         elif draw < 0.42:
             self._pass(random.choice([1, 30, 200, 700, 2000, 4000, 20000]))
         elif movable and (draw < 0.95 or len(self.world.stage.living) > 2):
@@ -160,6 +162,14 @@ class Episode:
             self._begin()
         else:
             self._wake()
+
+    def _happen(self) -> None:
+        """One thing at the brand; in an episode that begins at Salesforce often others soon after it."""
+        said = [self.world.happen(self.world.business.happen)]
+        for _ in range(self.random.randint(1, WHOLE_AT_ONCE) - 1 if self.world.salesforce else 0):
+            self.world.clocks.advance(self.random.choice(SOON_SECONDS))
+            said.append(self.world.happen(self.world.business.happen))
+        self._tell("; ".join(said))
 
     def _suffer(self, kind: str, said: str) -> None:
         self.trouble[kind] += 1
@@ -259,7 +269,7 @@ class Episode:
         """Days on which only the brand makes trouble."""
         for hours in BUSY_HOURS:
             for _ in range(self.random.randint(1, MOST_AT_ONCE)):
-                self._tell(self.world.happen(self.world.business.happen))
+                self._happen()
             self._pass(hours * 3600)
             self._run("cycle")
             self._send_and_confirm()
