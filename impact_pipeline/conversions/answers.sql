@@ -29,7 +29,7 @@ alias as (
     select f.change_id, f.event
       from fact as f
       join carried as d on d.event_key = f.survivor_key
-      join open_pair as o on o.change_id = f.change_id and o.event = f.event
+      left join open_pair as o on o.change_id = f.change_id and o.event = f.event
      where o.decision = 'hold'
         or (d.change_id, d.event) not in (select change_id, event from open_pair)),
 both_reported as (
@@ -138,9 +138,21 @@ judged as (
            end as verdict
       from considered as c
       left join taken as k using (change_id, event)),
+-- Of two that are sent by this call for what counts as one, the loser's goes, or the older one of one record.
+second as (
+    select distinct a.change_id, a.event
+      from (select change_id, event, Id, event_at, unnest(alias_keys) as event_key
+              from judged
+             where starts_with(verdict, 'send ')) as a
+      join judged as b on b.event_key = a.event_key
+     where starts_with(b.verdict, 'send ')
+       and (b.Id <> a.Id or (b.event_at, b.change_id) < (a.event_at, a.change_id))),
 said as (
-    select *, verdict in ('skip dismissed', 'send released') or verdict = 'hold sending_off' and word = 'hold' as is_said
-      from judged)
+    select * replace (case when s.change_id is null then verdict else 'skip already_reported' end as verdict),
+           s.change_id is null and (verdict in ('skip dismissed', 'send released')
+                                    or verdict = 'hold sending_off' and word = 'hold') as is_said
+      from judged
+      left join second as s using (change_id, event))
 select s.change_id, s.object, s.Id, s.event, s.role, s.kind,
        split_part(s.verdict, ' ', 1) as decision,
        split_part(s.verdict, ' ', 2) as reason,
