@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 
 from impact_pipeline.warehouse.connection import Warehouse
+from impact_pipeline_tests.planning import plan_little
 
 _IN_MEMORY = Path("/dev/shm")  # noqa: S108
 
@@ -35,8 +36,7 @@ class Warehouses:
         A warehouse of its own, and a connection that stays open while it is used, if `is_kept`.
 
         Args:
-            is_planned_well: whether that connection looks for good plans. For a few rows that takes longer than a bad
-                plan does, and what a statement means does not depend on it.
+            is_planned_well: whether that connection looks for good plans.
         """
         folder = self._folder / "episode"
         folder.mkdir()
@@ -47,17 +47,9 @@ class Warehouses:
                 kept = duckdb.connect(str(file), config={"threads": 1})
                 kept.execute("set TimeZone = 'UTC'")
                 if not is_planned_well:
-                    kept.execute(f"set disabled_optimizers = '{','.join(_optimizers(kept))}'")
+                    plan_little(kept)
             yield file, kept
         finally:
             if kept is not None:
                 kept.close()
             shutil.rmtree(folder)
-
-
-def _optimizers(con: duckdb.DuckDBPyConnection) -> list[str]:
-    """All that DuckDB knows, but for one that costs less than it saves: columns that nobody reads are never made."""
-    return [
-        str(name)
-        for (name,) in con.execute("select name from duckdb_optimizers() where name <> 'unused_columns'").fetchall()
-    ]
