@@ -15,7 +15,8 @@ from impact_pipeline.outbox.impact.rate import Rate
 
 # impact.com takes 45 days; clients use 44, because a day can have 25 hours.
 LONGEST_WINDOW = timedelta(days=44)
-SHORTEST_WINDOW = timedelta(hours=1)
+# A backfill creates more actions in an hour than ten pages hold.
+SHORTEST_WINDOW = timedelta(minutes=1)
 TRIES = 3
 BY_UPDATE = ("StartDate", "EndDate")
 BY_LOCKING = ("LockingDateStart", "LockingDateEnd")
@@ -101,6 +102,9 @@ def list_actions(
     The actions whose last update (or locking date) lies in the span, ends included.
 
     A window with more pages than impact.com serves is halved.
+
+    Raises:
+        UnusableAnswerError: no window down to the shortest was answered, or one was refused for another reason.
     """
     what = ACTIONS if by == BY_UPDATE else f"{ACTIONS} by LockingDate"
     started_at = clock()

@@ -106,6 +106,23 @@ def test_lists_that_began_too_early_prove_nothing(outbox: Outbox, impact: There)
     assert impact.recorded() == {"Lead_1": 1}
 
 
+def test_a_list_with_more_pages_than_are_served_is_read_by_minutes(outbox: Outbox, impact: There) -> None:
+    """A backfill makes more actions in an hour than ten pages of the longest size hold."""
+    impact.program.declaration = replace(impact.program.declaration, actions_page_size=1, actions_page_size_minimum=1)
+    outbox.proven()
+    for number in range(24):
+        outbox.wants(f"Lead_{number}")
+        outbox.enqueue()
+        outbox.submit()
+        outbox.passes(minutes=1)
+    outbox.passes(minutes=30)
+
+    outbox.confirm()
+
+    assert [state for key, state in outbox.states().items() if key.startswith("Lead_")] == [SETTLED] * 24
+    assert outbox.rows("select is_complete from audit.listing where what = 'Actions'") == [(True,)]
+
+
 @pytest.mark.parametrize("kind", ["missing_page", "duplicate_page"])
 def test_a_list_with_a_missing_page_proves_nothing(outbox: Outbox, impact: There, kind: str) -> None:
     impact.program.declaration = replace(DECLARATION, page_size=2)
