@@ -4,7 +4,7 @@
 -- Grain    one row per record and event
 -- Binds    $object varchar, $events varchar[]
 create or replace temp table pair as
-select c.change_id, unnest($events) as event, 'new' as role, true as is_carried, false as is_sending
+select c.change_id, unnest($events) as event, 'new' as role, true as is_carried, false as is_carrying
   from (select max_by(change_id, change_id) as change_id, Id
           from changes.change
          where object = $object

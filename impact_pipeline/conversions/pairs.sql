@@ -3,17 +3,17 @@
 -- Writes   pair (temporary)
 -- Grain    one row per pair; role = new (never answered), open (as in open_pair) or carrier (reported, on a record that
 --          changed: what a correction is weighed against); is_carried: the record carries the event already;
---          is_sending: by this very pair
+--          is_carrying: by this very pair
 -- Binds    $events varchar[], $correctable varchar[]
 create or replace temp table pair as
 select f.change_id, f.event, 'new' as role,
-       c.Id is not null as is_carried, false as is_sending
+       c.Id is not null as is_carried, false as is_carrying
   from (select change_id, Id, unnest($events) as event from fresh_change) as f
   left join (select distinct Id, event
                from carried
               where decision in ('send', 'hold')) as c using (Id, event)
 union all
-select change_id, event, 'open', true, decision = 'send'
+select change_id, event, 'open', true, carries
   from open_pair
 union all
 select change_id, event, 'carrier', true, true

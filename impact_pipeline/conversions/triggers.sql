@@ -47,8 +47,8 @@ select * exclude (said, spoken),
                             else 'fire stage_passed' end
 
                    when f.by_history and (f.kind = 'created' or f.history_field_changed)
-                        -- Of what was decided to be sent without it, a late history finds that it is reported.
-                        and f.history_caught_up and not f.is_sending then 'skip history_decides'
+                        -- Of what was decided without it, a late history finds that it is reported, or held.
+                        and f.history_caught_up and not f.is_carrying then 'skip history_decides'
                    when f.by_history and (f.kind = 'created' or f.history_field_changed)
                         and f.cycles_since < f.history_patience then 'hold awaiting_history'
 
