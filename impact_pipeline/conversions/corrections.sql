@@ -85,7 +85,7 @@ carrier as (
        and (change_id, event) not in (select change_id, event from carried)),
 concerned as (
     select q.change_id, q.event,
-           d.change_id as carrier_id, d.event_key, d.event_id, d.decision, d.amount, d.CurrencyCode, d.EventTypeCode, d.OrderId
+           d.change_id as carrier_id, d.event_at as carrier_at, d.event_key, d.event_id, d.decision, d.amount, d.CurrencyCode, d.EventTypeCode, d.OrderId
       from asking as q
       join carrier as d on d.Id = q.Id and d.event = q.event
      where d.decision in ('send', 'hold')
@@ -177,9 +177,9 @@ weighed as (
            greatest(e.entered_at, case when z.change_id is not null then (z.event_at, z.change_id) end) as last_entered_at,
            -- Entered again after this change, or before it and after it was taken back. Within one second the history of
            -- the record tells the order.
-           coalesce(case when q.by_history and q.stood_at = last_entered_at[1]
+           coalesce(case when q.by_history and q.stood_at = coalesce(last_entered_at[1], c.carrier_at)
                               and q.kind not in ('history', 'deleted', 'requested', 'refund')
-                             then coalesce(h.lost_at < last_entered_at, true)
+                             then coalesce(h.lost_at < coalesce(last_entered_at, (c.carrier_at, c.carrier_id)), true)
                          when q.is_first_sight then q.stood_at < last_entered_at[1]
                          else (q.event_at, q.change_id) < last_entered_at end, false) as is_overtaken,
            case when e.entered_at is null then p.wanted_state else 'live' end as wanted_state,
