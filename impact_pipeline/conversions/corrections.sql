@@ -21,7 +21,12 @@ restoring as (
      where a.decision = 'skip'
        and a.reason = 'already_reported'
        and (s.stands = 'reversal_wanted'
-            or o.reason in ('correction_impossible', 'correction_currency', 'flapping', 'amount_not_positive'))
+            or o.reason in ('correction_impossible', 'correction_currency', 'flapping', 'amount_not_positive')
+            -- Lost and won again within this call: what was changed meanwhile asked for nothing but to take it back.
+            or (a.Id, a.event) in (select Id, event
+                                     from fact
+                                    where rule.do = 'reverse'
+                                      and kind not in ('history', 'deleted', 'requested', 'refund')))
        and s.event_id not in (select event_id from kept_reversal)),
 every_asking as (
     select a.change_id, a.event, a.object, a.Id, a.kind, a.reason as skip_reason, f.touches_mapping, f.approval,
