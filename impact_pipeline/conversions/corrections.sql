@@ -90,7 +90,8 @@ carrier as (
        and (change_id, event) not in (select change_id, event from carried)),
 concerned as (
     select q.change_id, q.event,
-           d.change_id as carrier_id, d.event_at as carrier_at, d.event_key, d.event_id, d.decision, d.amount, d.CurrencyCode, d.EventTypeCode, d.OrderId
+           d.change_id as carrier_id, d.event_at as carrier_at, d.event_key, d.event_id, d.decision, d.amount, d.CurrencyCode, d.EventTypeCode, d.OrderId,
+           d.is_new
       from asking as q
       join carrier as d on d.Id = q.Id and d.event = q.event
      where d.decision in ('send', 'hold')
@@ -187,7 +188,8 @@ weighed as (
                              then coalesce(h.lost_at < coalesce(last_entered_at, (c.carrier_at, c.carrier_id)), true)
                          when q.is_first_sight then q.stood_at < last_entered_at[1]
                          else (q.event_at, q.change_id) < last_entered_at end, false) as is_overtaken,
-           case when e.entered_at is null then p.wanted_state else 'live' end as wanted_state,
+           -- What was wanted before it was entered anew counts no more.
+           case when e.entered_at is null and not c.is_new then p.wanted_state else 'live' end as wanted_state,
            l.event_id is not null as is_locked,
            list_filter(n.items, lambda x: not list_contains(list_transform(p.items, lambda y: y.ItemSku), x.ItemSku)) as added,
            len(list_filter(n.items, lambda x: x.ItemQuantity = '0'
