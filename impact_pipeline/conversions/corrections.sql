@@ -90,8 +90,8 @@ carrier as (
        and (change_id, event) not in (select change_id, event from carried)),
 concerned as (
     select q.change_id, q.event,
-           d.change_id as carrier_id, d.event_at as carrier_at, d.event_key, d.event_id, d.decision, d.amount, d.CurrencyCode, d.EventTypeCode, d.OrderId,
-           d.is_new
+           d.change_id as carrier_id, d.event_at as carrier_at, d.is_new,
+           d.event_key, d.event_id, d.decision, d.amount, d.CurrencyCode, d.EventTypeCode, d.OrderId
       from asking as q
       join carrier as d on d.Id = q.Id and d.event = q.event
      where d.decision in ('send', 'hold')

@@ -104,7 +104,7 @@ def list_actions(
     A window with more pages than impact.com serves is halved.
 
     Raises:
-        UnusableAnswerError: no window down to the shortest was answered, or one was refused for another reason.
+        UnusableAnswerError: a window of the shortest span was refused, too, or an answer says nothing.
     """
     what = ACTIONS if by == BY_UPDATE else f"{ACTIONS} by LockingDate"
     started_at = clock()
