@@ -38,7 +38,7 @@ placed as (
                    case when request_reason is not distinct from 'no_action' or now - ended_at > action_wait then 'missing_action'
                         else 'unconfirmed' end
                when live_count > 0 and not is_locked
-                    and (is_under_way or correction_is_held or lacks_correction and is_not_asked_yet) then 'correction_open'
+                    and (is_under_way or correction_is_held or lacks_correction and is_asked_next) then 'correction_open'
                when live_count > 0 and is_locked
                     and (lacks_correction or is_under_way or correction_is_held or correction_reason = 'action_locked')
                    then 'locked_with_difference'

@@ -39,6 +39,7 @@ select event_id,
        a.why,
        w.state as wanted_state,
        w.amount as wanted_amount,
+       w.wanted_at,
        coalesce(w.wanted_at > a.asked_at, w.wanted_at is not null) as is_not_asked_yet,
        d.decision,
        d.reason

@@ -92,7 +92,8 @@ asked as (
            coalesce(c.correction_count, 0) as correction_count,
            coalesce(c.is_under_way, false) as is_under_way,
            coalesce(c.needs_person, false) as correction_needs_person,
-           coalesce(c.is_not_asked_yet, false) as is_not_asked_yet,
+           -- What is not asked within the wait is left out for good: as it was refused before, or at the limit.
+           coalesce(c.is_not_asked_yet and s.now - c.wanted_at <= s.ready_wait, false) as is_asked_next,
            c.why as correction_why,
            c.wanted_state,
            coalesce(c.is_reversed or c.wanted_state = 'reversed', false) as is_reversed_here,
@@ -108,6 +109,7 @@ asked as (
            f.rate as implied_rate
       from joined as j
       left join corrected as c using (event_id)
+     cross join setting as s
       left join reference as f
         on f.CurrencyCode = j.CurrencyCode and f.Currency = j.impact_currency and f.day = j.CreationDate::date)
 select a.*,

@@ -31,7 +31,7 @@ class ReconciliationSettings:
         rate_tolerance: share by which an amount in another currency may miss the implied rate.
         action_wait: how long an action may take to appear after processing ended without error.
         ending_wait: how long processing may take.
-        ready_wait: how long a request may be due without leaving.
+        ready_wait: how long a request may be due without leaving, and a correction wanted without a request.
         lock_warning: how long before locking an open correction is somebody's business.
     """
 

@@ -208,7 +208,21 @@ def correction_under_way_before_locking(rows: Rows, order: str) -> None:
 def correction_not_queued_yet(rows: Rows, order: str) -> None:
     rows.sent(order)
     rows.action(order)
-    rows.wanted(order)
+    rows.wanted(order, wanted_at=ago(hours=1))
+
+
+def correction_wanted_long_ago_and_never_queued(rows: Rows, order: str) -> None:
+    rows.sent(order)
+    rows.action(order)
+    rows.wanted(order, wanted_at=ago(days=2))
+
+
+def reversal_wanted_again_that_was_refused_before(rows: Rows, order: str) -> None:
+    rows.sent(order)
+    rows.action(order)
+    rows.request(order, Type="Reversal", state="refused", created_at=ago(days=4))
+    rows.request(order, Type="Modification", state="withdrawn", created_at=ago(days=3))
+    rows.wanted(order, state="reversed", amount=None, wanted_at=ago(days=2))
 
 
 def correction_held(rows: Rows, order: str) -> None:
@@ -351,6 +365,8 @@ CASES: list[tuple[Callable[[Rows, str], str | None], str, str | None, bool, str]
     (correction_under_way, "correction_open", "coalescing", False, "credited"),
     (correction_under_way_before_locking, "correction_open", "coalescing", True, "credited"),
     (correction_not_queued_yet, "correction_open", "not_queued", False, "credited"),
+    (correction_wanted_long_ago_and_never_queued, "amount_differs", None, True, "credited"),
+    (reversal_wanted_again_that_was_refused_before, "state_differs", "reversed_here", True, "credited"),
     (correction_held, "correction_open", "correction_impossible", True, "credited"),
     (wanted_and_locked, "locked_with_difference", None, True, "credited"),
     (changed_after_locking, "locked_with_difference", "action_locked", True, "credited"),

@@ -52,13 +52,16 @@ def test_time_alone_moves_a_key_into_another_class(rows):
     rows.sent("A", settled_at=NOW)
     rows.sent("B")
     rows.action("B", Amount=Decimal(90), LockingDate=NOW + timedelta(days=2))
-    rows.wanted("B")
+    rows.wanted("B", wanted_at=ago(hours=1))
+    rows.sent("C")
+    rows.action("C")
+    rows.wanted("C", wanted_at=ago(hours=1))
     reconcile(rows.con, SETTINGS, now=NOW)
-    assert classes(rows) == {"A": "unconfirmed", "B": "correction_open"}
+    assert classes(rows) == {"A": "unconfirmed", "B": "correction_open", "C": "correction_open"}
 
     reconcile(rows.con, SETTINGS, now=NOW + timedelta(days=3))
 
-    assert classes(rows) == {"A": "missing_action", "B": "locked_with_difference"}
+    assert classes(rows) == {"A": "missing_action", "B": "locked_with_difference", "C": "amount_differs"}
 
 
 def test_a_decision_between_two_commits_of_a_cycle_is_no_alarm_until_the_outbox_has_passed_it_over(rows):
