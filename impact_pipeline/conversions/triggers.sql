@@ -49,7 +49,9 @@ select * exclude (said, spoken),
                    when f.by_history and (f.kind = 'created' or f.history_field_changed)
                         -- Of what was decided without it, a late history finds that it is reported, or held.
                         and f.history_caught_up and not f.is_carrying then 'skip history_decides'
-                   when f.by_history and (f.kind = 'created' or f.history_field_changed)
+                   -- A first version that nobody had edited has nothing that a history could add.
+                   when f.by_history
+                        and (f.kind = 'created' and f.edited_before_seen is distinct from false or f.history_field_changed)
                         and f.cycles_since < f.history_patience then 'hold awaiting_history'
 
                    when f.kind = 'created' and f.created_on then
