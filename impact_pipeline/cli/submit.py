@@ -99,7 +99,8 @@ def _sentence(report: UploadReport) -> str:
         else "Nothing is due that a file could carry.",
         f"{report.unfit:,} go by request, because a file can't carry them unchanged." if report.unfit else "",
         f"{report.found} earlier files had arrived." if report.found else "",
-        f"{report.missing} earlier files are not in the folder; impact.com's list tells whether it took them."
+        f"{report.missing} earlier files are not in the folder; impact.com's list tells whether it took them. "
+        "That it did not, only a look shows that comes long enough after the upload (docs/files.md)."
         if report.missing
         else "",
     ]

@@ -6,9 +6,10 @@ so each is in a file or in a request, never in both. An upload without a known e
 here, impact.com's list of files in file_ends.py. It is never repeated on a guess.
 """
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -27,6 +28,8 @@ from impact_pipeline.warehouse.sql import sql_file
 
 # Longer than any upload may take (impact/sftp.py).
 LEASE_SECONDS = 1800.0
+# A file gets its name within about this time, or not while the lease lasts.
+LONGEST_RENAME_SECONDS = 60.0
 
 
 class Folder(Protocol):
@@ -34,7 +37,7 @@ class Folder(Protocol):
 
     def sizes(self, names: list[str]) -> dict[str, int]: ...
 
-    def put(self, file: Path, name: str) -> None: ...
+    def put(self, file: Path, name: str, may_deliver: Callable[[], bool]) -> None: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,15 +121,24 @@ class _Run:
     ) -> None:
         self._warehouse, self._settings, self._clock = warehouse, settings, clock
         self._run_id, self._token = run_id, token
+        self._until = 0.0
 
     def intend(
         self, there: list[str], looked_for: list[str], max_conversions: int, scratch: Path
     ) -> tuple[tuple[str, files.WrittenFile] | None, int]:
         """Keep what the look showed, then intend the next file: its name and what was written, if there is any."""
-        now = self._clock()
+        began, now = time.monotonic(), self._clock()
         with self._warehouse.transaction() as con:
             self._renew(con, now)
-            con.execute(sql_file(__file__, "file_looked.sql"), {"there": there, "looked_for": looked_for, "now": now})
+            con.execute(
+                sql_file(__file__, "file_looked.sql"),
+                {
+                    "there": there,
+                    "looked_for": looked_for,
+                    "now": now,
+                    "over_since": now - timedelta(seconds=LEASE_SECONDS) - self._settings.settle_after,
+                },
+            )
             self._arrived(con, "found_in_folder", now)
             doubt_what_is_there(con, run_id=self._run_id, now=now)
             read_due(con, self._settings, now)
@@ -141,13 +153,15 @@ class _Run:
                 sql_file(__file__, "file_new.sql"), {"name": name, **vars(made), "run_id": self._run_id, "now": now}
             )
             newest = newest_move(con, now)
+        self._until = began + LEASE_SECONDS - LONGEST_RENAME_SECONDS
         high_water.write(self._warehouse.path, *newest)
         return (name, made), unfit
 
     def send(self, folder: Folder, file: Path, name: str) -> None:
         """Upload, and keep what became of it."""
         try:
-            folder.put(file, name)
+            # Whoever took the lane over may have proven that the file is not there.
+            folder.put(file, name, lambda: time.monotonic() < self._until)
         except NotDeliveredError:
             now = self._clock()
             with self._warehouse.transaction() as con:

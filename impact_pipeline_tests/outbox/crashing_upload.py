@@ -7,6 +7,7 @@ An upload in a process of its own that kills itself (SIGKILL) at a named boundar
 import os
 import signal
 import sys
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -21,10 +22,10 @@ class MinedFolder(SftpFolder):
 
     boundary: str
 
-    def put(self, file: Path, name: str) -> None:
+    def put(self, file: Path, name: str, may_deliver: Callable[[], bool]) -> None:
         if self.boundary == "after_intent":
             os.kill(os.getpid(), signal.SIGKILL)
-        super().put(file, name)
+        super().put(file, name, may_deliver)
         if self.boundary == "after_upload":
             os.kill(os.getpid(), signal.SIGKILL)
 

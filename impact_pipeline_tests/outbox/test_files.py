@@ -7,7 +7,8 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import asyncssh
@@ -273,6 +274,7 @@ def test_a_file_that_never_arrived_is_proven_by_the_folder_and_by_a_later_list(
     outbox: Outbox, impact: There, folder: SftpFolder
 ) -> None:
     killed_file(outbox)
+    outbox.passes(minutes=41)
 
     assert send(outbox, folder).missing == 1
     outbox.confirm()
@@ -285,6 +287,43 @@ def test_a_file_that_never_arrived_is_proven_by_the_folder_and_by_a_later_list(
     assert send(outbox, folder).conversions == 1
     settle(outbox)
     assert outbox.lead_states() == {SETTLED}
+
+
+def test_a_look_while_an_upload_may_still_take_effect_proves_nothing(
+    outbox: Outbox, impact: There, site: SftpSite, folder: SftpFolder
+) -> None:
+    site.takes_at_once = False
+    killed_file(outbox)
+    assert send(outbox, folder).missing == 1
+    (site.folder / "lost.csv").write_text("1")
+
+    outbox.passes(minutes=11)
+    outbox.confirm()
+    assert outbox.lead_states() == {"in_doubt"}
+
+    outbox.passes(minutes=30)
+    assert send(outbox, folder).found == 1
+    assert outbox.lead_states() == {"accepted"}
+
+
+def test_a_run_that_slept_until_its_lane_was_taken_over_puts_nothing_there(
+    outbox: Outbox, site: SftpSite, folder: SftpFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outbox.proven()
+    outbox.wants_many(3)
+    outbox.enqueue()
+    late = time.monotonic() + 1800
+
+    class SleepingFolder(SftpFolder):
+        def put(self, file: Path, name: str, may_deliver: Callable[[], bool]) -> None:
+            monkeypatch.setattr(time, "monotonic", lambda: late)
+            super().put(file, name, may_deliver)
+
+    with pytest.raises(NotDeliveredError, match="got no name"):
+        send(outbox, SleepingFolder(**vars(folder)))
+
+    assert not list(site.folder.glob("*.csv"))
+    assert (outbox.lead_states(), file_states(outbox)) == ({"ready"}, ["absent"])
 
 
 def test_a_file_that_nobody_looks_for_needs_a_person_after_a_day(outbox: Outbox, folder: SftpFolder) -> None:
@@ -352,9 +391,9 @@ class TestKilled:
         )
         assert finished.returncode == -signal.SIGKILL, finished.stderr.decode()
 
-        for _ in range(3):
+        for _ in range(4):
             send(outbox, folder)
-            outbox.passes(minutes=15)
+            outbox.passes(minutes=41)
             outbox.confirm()
 
         assert outbox.lead_states() == {SETTLED}

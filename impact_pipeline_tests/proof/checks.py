@@ -67,7 +67,7 @@ class Audit:
 def violations(scene: Scene, audit: Audit) -> list[str]:
     """What does not hold at the end of an episode, each with the invariant that it breaks."""
     judgement = oracle.judge(
-        scene.business, scene.program, scene.acts, scene.clocks.there.now(), scene.unreadable_since
+        scene.business, scene.program, scene.acts, scene.taken, scene.clocks.there.now(), scene.unreadable_since
     )
     scene.judgement = judgement
     found = [f"V-2: {one}" if "times" in one or "live actions" in one else f"V-1/2: {one}" for one in judgement.wrong]
@@ -165,6 +165,10 @@ def _unplanned(con: duckdb.DuckDBPyConnection, scene: Scene) -> list[str]:
         f"V-2: a body left that nobody planned: {one.body.decode()}"
         for one in scene.program.received
         if one.body and hashlib.sha256(one.body).hexdigest() not in planned
+    ] + [
+        f"V-2: a file left that nobody planned: {file.name}"
+        for file, text in scene.taken
+        if hashlib.sha256(text.encode()).hexdigest() not in planned
     ]
 
 

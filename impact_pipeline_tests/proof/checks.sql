@@ -33,6 +33,8 @@ select 'V-5', OrderId || ' was intended too soon after its parent ' || parent
  where state = 'settled'
    and moved_at - stood_at < $parent_gap - $skew
 union all
+select 'V-8', 'file ' || name || ' is ' || state || ' in the end' from outbox.file where state not in ('settled', 'absent')
+union all
 select 'V-8', lane || ' is held by ' || run_id || ' in the end' from outbox.lease where run_id is not null
 union all
 select 'V-2', format('{} has {} live requests', event_id, count(*))

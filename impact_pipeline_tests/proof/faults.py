@@ -13,7 +13,7 @@ from impact_pipeline.simulator.impact import Fault, Faults
 # A request that arrives later than that could be one that was proven not to arrive.
 LATEST_ARRIVAL_SECONDS = 300
 # How likely something goes wrong with a request, at a wildness of 1.
-WRITE_RISK, READ_RISK = 0.4, 0.2
+WRITE_RISK, READ_RISK, FILE_RISK = 0.4, 0.2, 0.4
 OUTAGE_RISK = 0.03
 KINDS_OF_ANSWERS, KINDS_OF_FATES = 4, 2
 
@@ -61,6 +61,14 @@ class Weather:
         elif self._random.random() < WRITE_RISK * self.wildness:
             self._spoil_writing()
         return None
+
+    def fate_of_file(self) -> str:
+        """What becomes of an upload or a look that is about to be tried; empty: all is well."""
+        if self._random.random() >= FILE_RISK * self.wildness:
+            return ""
+        fate = self._random.choice(_FILES)
+        self.tell(f"file: {fate}", f"folder for files: {fate}")
+        return fate
 
     def clear(self) -> None:
         self.wildness = 0.0
@@ -115,6 +123,8 @@ _OUTAGES = [
     # Twice as likely as others: it changes what may be done.
     *[(("GET",), Answer(status=403, body=b'{"status":403,"title":"Forbidden"}'))] * 2,
 ]
+# No way to the folder; or the connection ends while a file gets its name there.
+_FILES = ("no way", "answer lost", "arrives late", "never arrives")
 _EPOCH = 1795200000
 _ANSWERS: dict[str, list[dict[str, Any]]] = {
     # Lost on the way there, on the way back, half-way, and late.

@@ -10,20 +10,30 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from random import Random
 from types import SimpleNamespace
 from typing import Any
 
 import duckdb
 
-from impact_pipeline.outbox import confirm, lane, submit
+from impact_pipeline.outbox import confirm, lane, submit, upload
 from impact_pipeline.outbox import pool as outbox_pool
+from impact_pipeline.outbox.impact.sftp import MaybeDeliveredError, NotDeliveredError
 from impact_pipeline.outbox.impact.transport import Answer
 from impact_pipeline.simulator.clock import Clock
-from impact_pipeline.simulator.impact import Ending, ImpactApi, Request
+from impact_pipeline.simulator.impact import Ending, ImpactApi, Program, Request
 from impact_pipeline.simulator.impact.faults import Answer as TheirAnswer
+from impact_pipeline.simulator.impact.records import FileSubmission
 from impact_pipeline.warehouse import high_water
 from impact_pipeline.warehouse.connection import Warehouse
+from impact_pipeline_tests.proof.faults import LATEST_ARRIVAL_SECONDS
 from impact_pipeline_tests.proof.stage import Pool, Stage, wait_for
+
+LONGEST_UPLOAD_SECONDS = 900
+
+
+# Of each kind of run that needs one, its lane.
+LANES = {"submit": lane.LANE, "upload": lane.LANE, "confirm": confirm.LANE}
 
 
 class Clocks:
@@ -85,8 +95,18 @@ class StagedWarehouse(Warehouse):
     def _note_lease(self, con: duckdb.DuckDBPyConnection) -> None:
         """Whose lane it is when a run that needs it for all that it writes is about to commit."""
         run = self.stage.acting
-        if run is not None and run.kind in (lane.LANE, confirm.LANE):
-            run.leases |= set(con.execute("select token from outbox.lease where lane = ?", [run.kind]).fetchall())
+        if run is None or run.kind not in LANES:
+            return
+        row = con.execute(
+            "select token, run_id = $run_id, (select max(transition_id) from audit.transition where run_id = $run_id) "
+            "from outbox.lease where lane = $lane",
+            {"run_id": run.name, "lane": LANES[run.kind]},
+        ).fetchone()
+        assert row is not None
+        token, is_held, newest_move = row
+        if is_held or newest_move != run.newest_move:
+            run.leases.add(token)
+        run.newest_move = newest_move
 
     @contextmanager
     def _transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -112,6 +132,7 @@ class TwinTransport:
     Args:
         meet: what comes in the place of an answer, by method and query; None lets the request through.
         latency: seconds that a request takes.
+        before: what impact.com does before it takes a request.
     """
 
     def __init__(
@@ -122,9 +143,10 @@ class TwinTransport:
         *,
         meet: Callable[[str, str], Answer | None],
         latency: Callable[[], float],
+        before: Callable[[], None],
     ) -> None:
         self._api, self._stage, self._clocks = api, stage, clocks
-        self._meet, self._latency = meet, latency
+        self._meet, self._latency, self._before = meet, latency, before
 
     def send(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes | None, read_seconds: float
@@ -140,6 +162,7 @@ class TwinTransport:
                 headers={name.lower(): value for name, value in headers.items()},
                 body=body or b"",
             )
+            self._before()
             theirs = self._api.handle(request)
             answer = as_received(theirs)
             self._clocks.advance(min(theirs.silent_seconds, read_seconds) if answer.status is None else 0)
@@ -149,6 +172,71 @@ class TwinTransport:
 
     def close(self) -> None:
         pass
+
+
+class TwinFolder:
+    """
+    The folder that impact.com takes files from, without a network.
+
+    Args:
+        fate: what becomes of the next upload, or of a look: see Weather.fate_of_file.
+        taken: gets what impact.com takes.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        stage: Stage,
+        clocks: Clocks,
+        *,
+        fate: Callable[[], str],
+        random: Random,
+        taken: list[tuple[FileSubmission, str]],
+    ) -> None:
+        self._program, self._stage, self._clocks, self._fate, self._random = program, stage, clocks, fate, random
+        self._taken = taken
+        # When it gets its name there, when impact.com takes it, what it is called, and what is in it.
+        self._files: list[tuple[datetime, datetime, str, bytes]] = []
+
+    def sizes(self, names: list[str]) -> dict[str, int]:
+        self._stage.pause("before the look")
+        self._meet("looked")
+        found = {name: len(text) for at, _, name, text in self._files if name in names and at <= self._now()}
+        self._stage.pause("after the look")
+        return found
+
+    def put(self, file: Path, name: str, may_deliver: Callable[[], bool]) -> None:
+        self._stage.pause("before the upload")
+        text = file.read_bytes()
+        self._clocks.advance(self._random.choice([1, 30, LONGEST_UPLOAD_SECONDS]))
+        if not may_deliver():
+            raise NotDeliveredError("the lease ends")
+        fate = self._meet("put")
+        if fate != "never arrives":
+            at = self._now() + timedelta(seconds=LATEST_ARRIVAL_SECONDS if fate == "arrives late" else 0)
+            taken_at = at + timedelta(seconds=self._random.choice([0, 600, 7200]))
+            self._files.append((at, taken_at, name, text))
+        if fate:
+            raise MaybeDeliveredError(fate)
+        self._stage.pause("after the upload")
+
+    def collect(self) -> None:
+        """Let impact.com take what it would have taken by now."""
+        due = [one for one in self._files if one[1] <= self._now()]
+        self._files = [one for one in self._files if one not in due]
+        for _, _, name, text in due:
+            self._taken.append((self._program.ingest_file(name, text.decode()), text.decode()))
+
+    def _meet(self, what: str) -> str:
+        self._stage.check()
+        self.collect()
+        fate = self._fate()
+        if fate == "no way":
+            raise NotDeliveredError(f"nothing was {what}: {fate}")
+        return fate if what == "put" else ""
+
+    def _now(self) -> datetime:
+        return self._clocks.there.now()
 
 
 def as_received(theirs: TheirAnswer) -> Answer:
@@ -188,6 +276,7 @@ def on_stage(stage: Stage, clocks: Clocks) -> Iterator[None]:
             (confirm, "ThreadPoolExecutor", pool),
             (lane, "time", stopwatch),
             (outbox_pool, "time", stopwatch),
+            (upload, "time", stopwatch),
             (high_water, "write", write_mark),
         ):
             stack.callback(setattr, module, name, getattr(module, name))

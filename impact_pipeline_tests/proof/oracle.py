@@ -6,18 +6,28 @@ truth behind its API: what arrived there, what became of it, what others did. Wh
 (it rejects, it never ends, somebody there reversed or locked), that is an excuse, and each excuse is counted.
 """
 
+import csv
+import io
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from urllib.parse import parse_qsl
+from itertools import groupby
+from urllib.parse import parse_qsl, urlencode
 
 from impact_pipeline.simulator.impact import Program
-from impact_pipeline.simulator.impact.records import Action, State, Submission, SubmissionType
+from impact_pipeline.simulator.impact.records import Action, FileSubmission, State, Submission, SubmissionType
 from impact_pipeline_tests.proof.business import DEDUP_DAYS, PARENTS, Business, Poison, Subject, Values
 
 CORRECTIONS_MAXIMUM = 5
+_OF_ITEMS = {
+    "Sku": "ItemSku",
+    "Category": "ItemCategory",
+    "Quantity": "ItemQuantity",
+    "Name": "ItemName",
+    "Amount": "ItemSubTotal",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +77,7 @@ def judge(
     business: Business,
     program: Program,
     acts: Sequence[tuple[str, str]],
+    taken: Sequence[tuple[FileSubmission, str]],
     now: datetime,
     unreadable_since: datetime | None = None,
 ) -> Judgement:
@@ -75,11 +86,12 @@ def judge(
 
     Args:
         acts: what others did at impact.com: what, and to which action.
+        taken: files that impact.com took, with their text.
         now: the time on impact.com's clock.
         unreadable_since: when it began to forbid reading, for some time; None: it never did.
     """
     judgement = Judgement()
-    truths = _truths(business, program)
+    truths = _truths(business, program, taken)
     reversed_there = {action_id for act, action_id in acts if act == "reverse"}
     for subject in business.subjects:
         truth = truths[subject.number]
@@ -118,10 +130,11 @@ def shown(subject: Subject) -> Values | None:
     return subject.values if subject.is_there else None
 
 
-def _truths(business: Business, program: Program) -> dict[int, Truth]:
+def _truths(business: Business, program: Program, taken: Sequence[tuple[FileSubmission, str]]) -> dict[int, Truth]:
     conversions: dict[str, list[Submission]] = defaultdict(list)
     changes: dict[str, list[Submission]] = defaultdict(list)
-    for submission in program.submissions.values():
+    in_files = [one for file, text in taken for one in _in_file(program, file, text)]
+    for submission in [*program.submissions.values(), *in_files]:
         if submission.type is SubmissionType.CONVERSION:
             conversions[submission.parameters["OrderId"]].append(submission)
         else:
@@ -138,6 +151,32 @@ def _truths(business: Business, program: Program) -> dict[int, Truth]:
             conversions=keys, actions=mine, changes=[one for action in mine for one in changes[action.id]]
         )
     return truths
+
+
+def _in_file(program: Program, file: FileSubmission, text: str) -> list[Submission]:
+    """The conversions of a file as if each had been a request; the lines of one order stand together."""
+    refusals = {error.parameters["OrderId"]: error.refusal for error in file.errors}
+    found = []
+    for order_id, lines in groupby(csv.DictReader(io.StringIO(text)), key=lambda line: line["OrderId"]):
+        rows = [{name: value for name, value in line.items() if value} for line in lines]
+        given = {name: value for name, value in rows[0].items() if name not in _OF_ITEMS}
+        if "Sku" in rows[0]:
+            given |= {f"{_OF_ITEMS[name]}{n}": row[name] for n, row in enumerate(rows, 1) for name in _OF_ITEMS}
+        event_type = program.event_types[int(given.pop("ActionTrackerId"))]
+        found.append(
+            Submission(
+                batch_id=file.batch_id,
+                type=SubmissionType.CONVERSION,
+                parameters=given,
+                payload=urlencode(given | {"EventTypeCode": event_type.code}),
+                submitted_at=file.submitted_at,
+                started_at=file.started_at,
+                completes_at=file.completes_at,
+                event_type=event_type,
+                refusal=refusals.get(order_id),
+            )
+        )
+    return found
 
 
 def _is_of(subject: Subject, order_id: str) -> bool:
@@ -177,6 +216,9 @@ def _altered(subject: Subject, truth: Truth) -> list[str]:
     """What arrived is what the brand had at some time, and nothing was reported that was never to be."""
     wrong = []
     wanted = [moment.values for moment in subject.history if moment.is_there]
+    # What a request is refused for at the door, a file takes in.
+    poison = {"CurrencyCode": "usd"} if subject.poison is Poison.DOOR else {}
+    forms = [_form(values) | poison for values in wanted]
     for order_id, submissions in truth.conversions.items():
         for submission in submissions:
             given = dict(parse_qsl(submission.payload, strict_parsing=True))
@@ -188,7 +230,7 @@ def _altered(subject: Subject, truth: Truth) -> list[str]:
                 **({"ClickId": subject.click_id} if subject.click_id else {}),
             }
             rest = {name: value for name, value in given.items() if name not in expected and name != "EventDate"}
-            if any(given.get(name) != value for name, value in expected.items()) or rest not in map(_form, wanted):
+            if any(given.get(name) != value for name, value in expected.items()) or rest not in forms:
                 wrong.append(f"{order_id} arrived with other parameters than the brand ever had: {rest}")
             if subject.poison is Poison.NONE and not _may_have_happened(subject, given["EventDate"]):
                 wrong.append(f"{order_id} arrived with another time: {given['EventDate']}")

@@ -1,8 +1,11 @@
--- What     the hashes of all bodies that were ever frozen
--- Reads    outbox.request, audit.attempt, audit.transition
+-- What     the hashes of all bodies that were ever frozen, and of the files
+-- Reads    outbox.request, outbox.file, audit.attempt, audit.transition
 -- Grain    one row per hash
 select payload_sha256
   from outbox.request
+ union
+select sha256
+  from outbox.file
  union
 select payload_sha256
   from audit.attempt

@@ -32,7 +32,7 @@ class Run:
         at: the boundary at which it stands.
         tasks: what it gave to its pool and nobody has begun; width: how many of them may be under way at once.
         frozen: it gets no turn until somebody wakes it.
-        leases: the newest lease of its lane at each of its commits.
+        leases: the newest lease of its lane at each of its commits under which it held it or moved a request.
         error: what it ended with, crashes and cancellations included; None while it lives or where it ended well.
     """
 
@@ -43,6 +43,7 @@ class Run:
         self.width = 1
         self.frozen = self.is_dead = self.is_over = False
         self.leases: set[object] = set()
+        self.newest_move: object = None
         self.result: object = None
         self.error: BaseException | None = None
         self._until: Callable[[], bool] | None = None

@@ -16,16 +16,18 @@ from impact_pipeline.outbox.impact.client import Credential, ImpactClient
 from impact_pipeline.outbox.queue import enqueue
 from impact_pipeline.outbox.settings import EventType, OutboxSettings
 from impact_pipeline.outbox.submit import submit
+from impact_pipeline.outbox.upload import Folder, upload
 from impact_pipeline.reconciliation.reconcile import reconcile
 from impact_pipeline.reconciliation.settings import EventType as ReconciledType
 from impact_pipeline.reconciliation.settings import ReconciliationSettings
 from impact_pipeline.simulator.impact import Click, Declaration, ImpactApi, Partner, Program, RateLimits
 from impact_pipeline.simulator.impact import EventType as ThereType
+from impact_pipeline.simulator.impact.records import FileSubmission
 from impact_pipeline.warehouse.connection import Warehouse
 from impact_pipeline_tests.proof.business import DEDUP_DAYS, PARENTS, Business, Kind, Subject
 from impact_pipeline_tests.proof.faults import Weather
 from impact_pipeline_tests.proof.feeder import CAMPAIGN_ID, CURRENCY, EVENT_TYPE_IDS, feed
-from impact_pipeline_tests.proof.hands import Clocks, StagedWarehouse, TwinTransport
+from impact_pipeline_tests.proof.hands import Clocks, StagedWarehouse, TwinFolder, TwinTransport
 from impact_pipeline_tests.proof.oracle import Judgement
 from impact_pipeline_tests.proof.salesforce import Salesforce
 from impact_pipeline_tests.proof.stage import Run, Stage
@@ -33,6 +35,8 @@ from impact_pipeline_tests.proof.stage import Run, Stage
 START = datetime(2026, 11, 20, 12, tzinfo=UTC)
 SID, TOKEN = "IRproofAccount", "proof-token"
 CUSTOMERS = 14
+# In so many episodes some of what is due goes as files.
+FILES = 0.25
 
 T = TypeVar("T")
 
@@ -44,6 +48,7 @@ class Jobs:
 
     Args:
         decide: brings conversions.* to what happened, as the stages before the outbox do; told the run's id.
+        folder: where files are put, in the episodes that send some.
     """
 
     decide: Callable[[str], None]
@@ -52,6 +57,8 @@ class Jobs:
     settings: OutboxSettings
     reconciled: ReconciliationSettings
     clock: Callable[[], datetime]
+    folder: Folder | None = None
+    max_conversions: int = 1000
 
     def do(self, kind: str, run_id: str) -> object:
         """One run of a job: cycle, submit, confirm or reconcile."""
@@ -62,6 +69,16 @@ class Jobs:
                     return enqueue(con, self.settings, run_id=run_id, now=self.clock())
             case "submit":
                 return submit(self.warehouse, self.client, self.settings, run_id=run_id, clock=self.clock)
+            case "upload":
+                assert self.folder is not None
+                return upload(
+                    self.warehouse,
+                    self.folder,
+                    self.settings,
+                    max_conversions=self.max_conversions,
+                    run_id=run_id,
+                    clock=self.clock,
+                )
             case "confirm":
                 return confirm(self.warehouse, self.client, self.settings, run_id=run_id, clock=self.clock)
             case "reconcile":
@@ -103,6 +120,8 @@ class Scene:
         )
         # What people and the system did at impact.com: what, and to which action.
         self.acts: list[tuple[str, str]] = []
+        # What impact.com took from the folder for files.
+        self.taken: list[tuple[FileSubmission, str]] = []
         self.judgement = Judgement()
 
     @property
@@ -139,9 +158,18 @@ class World(Scene):
         )
         self.api = ImpactApi(self.program)
         self.weather = Weather(random, self.api.faults, self.clocks.monotonic)
-        transport = TwinTransport(
-            self.api, self.stage, self.clocks, meet=self.weather.meet, latency=lambda: random.uniform(0.05, 1.5)
+        self.folder = TwinFolder(
+            self.program, self.stage, self.clocks, fate=self.weather.fate_of_file, random=random, taken=self.taken
         )
+        transport = TwinTransport(
+            self.api,
+            self.stage,
+            self.clocks,
+            meet=self.weather.meet,
+            latency=lambda: random.uniform(0.05, 1.5),
+            before=self.folder.collect,
+        )
+        self.sends_files = random.random() < FILES
         credential = Credential(account_sid=SID, auth_token=TOKEN)
         self.salesforce = self._salesforce(file.parent) if is_whole else None
         feeding = Feeding(warehouse=self.warehouse, subjects=self.business.subjects, clock=self.clocks.ours)
@@ -152,6 +180,8 @@ class World(Scene):
             settings=self.settings,
             reconciled=self.reconciled,
             clock=self.clocks.ours,
+            folder=self.folder,
+            max_conversions=random.choice([2, 1000]),
         )
         self._numbers = 0
         if self.salesforce:
@@ -200,7 +230,7 @@ class World(Scene):
 
     def after_death(self, run: Run, *, is_here: bool) -> None:
         """What a process that was killed on this machine leaves behind: the file that shows that it is gone."""
-        if is_here and run.kind in ("submit", "confirm"):
+        if is_here and run.kind in ("submit", "upload", "confirm"):
             folder = self.warehouse.path.with_name(self.warehouse.path.name + ".runs")
             folder.mkdir(exist_ok=True)
             (folder / run.name).touch()

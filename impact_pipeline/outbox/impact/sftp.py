@@ -75,9 +75,12 @@ class SftpFolder:
 
         return self._run(look, LOOK_SECONDS)
 
-    def put(self, file: Path, name: str) -> None:
+    def put(self, file: Path, name: str, may_deliver: Callable[[], bool]) -> None:
         """
         Put the file there under the name, whole or not at all.
+
+        Args:
+            may_deliver: asked when it is there whole, before it gets its name.
 
         Raises:
             NotDeliveredError, MaybeDeliveredError: what is known of it.
@@ -91,6 +94,8 @@ class SftpFolder:
             size = await client.getsize(target + PART)
             if size != file.stat().st_size:
                 raise NotDeliveredError(f"{self.host} kept {size} of {file.stat().st_size} bytes of {name}.")
+            if not may_deliver():
+                raise NotDeliveredError(f"{name} took so long that another run may have the lane; it got no name.")
             is_begun = True
             await client.rename(target + PART, target)
 

@@ -714,7 +714,7 @@ comment on column outbox.file.parameters is 'Its columns, each with the number o
 comment on column outbox.file.run_id is 'The run that made it.';
 comment on column outbox.file.created_at is 'When the intent to upload it was committed. UTC.';
 comment on column outbox.file.uploaded_at is 'When it was known to be there. UTC.';
-comment on column outbox.file.missing_since is 'Since when the folder is known not to hold it; an upload whose end is unknown. UTC.';
+comment on column outbox.file.missing_since is 'Since when the folder is known not to hold it, by a look after which the upload can not take effect any more; an upload whose end is unknown. UTC.';
 comment on column outbox.file.BatchId is 'impact.com''s number of the file submission.';
 comment on column outbox.file.Status is 'Its status there, verbatim.';
 comment on column outbox.file.TotalRecords is 'Records that impact.com counted.';
