@@ -48,6 +48,7 @@ class Verdict:
     Args:
         violations: of the invariants, each in words; none when all is well.
         strict: subjects that impact.com showed as it must in the end; excused: the others, by excuse.
+        files: how many impact.com took.
         trouble: what went wrong on the way, by kind.
         story: its steps in words, one a line.
     """
@@ -57,6 +58,7 @@ class Verdict:
     violations: tuple[str, ...]
     strict: int
     excused: Counter[str]
+    files: int
     trouble: Counter[str]
     story: tuple[str, ...] = field(repr=False)
 
@@ -82,6 +84,7 @@ def play(seed: int, warehouses: Warehouses) -> Verdict:
             violations=tuple(found),
             strict=world.judgement.strict,
             excused=world.judgement.excused,
+            files=len(world.taken),
             trouble=episode.trouble,
             story=tuple(episode.story),
         )

@@ -20,6 +20,7 @@ class Tally:
 
     Args:
         whole: how many of them begin at Salesforce.
+        files: how many of those of large backlogs impact.com took.
         subjects: what was to be shown at impact.com and is; excused: what is not, by what stood in the way there.
         failed: episodes that violate something.
         skipped: seeds left out because the time was over.
@@ -27,6 +28,7 @@ class Tally:
 
     episodes: int = 0
     whole: int = 0
+    files: int = 0
     steps: int = 0
     subjects: int = 0
     excused: Counter[str] = field(default_factory=Counter)
@@ -39,6 +41,7 @@ class Tally:
         self.episodes += 1
         self.whole += verdict.seed % WHOLE == 0
         self.steps += verdict.steps
+        self.files += verdict.files
         self.subjects += verdict.strict
         self.excused += verdict.excused
         self.trouble += verdict.trouble

@@ -84,7 +84,7 @@ def _episodes(proof: Proof) -> list[str]:
         f"{tally.episodes} episodes of {tally.steps / tally.episodes:.0f} steps on average, seeds from {proof.seed}, "
         f"in {tally.seconds:.0f} s.{left_out}",
         f"{tally.whole} of them begin at Salesforce, with nothing in the place of any stage; in the others a feeder "
-        "stands in the place of capture, changes and decisions.",
+        f"stands in the place of capture, changes and decisions. impact.com took {tally.files} files in them.",
         f"{len(tally.failed)} violate something.",
         "",
         f"In the end impact.com showed {tally.subjects} leads and deals as the brand had them; {tally.excused.total()} "
