@@ -76,6 +76,7 @@ def violations(scene: Scene, audit: Audit) -> list[str]:
         found += _lost(con, scene)
         found += _unlisted(con, judgement)
         found += _unplanned(con, scene)
+        found += _taken_all_the_same(con, scene)
         found += _passed_over(con, scene)
         found += audit.changed(con)
     return found
@@ -169,6 +170,14 @@ def _unplanned(con: duckdb.DuckDBPyConnection, scene: Scene) -> list[str]:
         f"V-2: a file left that nobody planned: {file.name}"
         for file, text in scene.taken
         if hashlib.sha256(text.encode()).hexdigest() not in planned
+    ]
+
+
+def _taken_all_the_same(con: duckdb.DuckDBPyConnection, scene: Scene) -> list[str]:
+    """A file that counts as never arrived, so that what is in it goes again, did not arrive."""
+    absent = {row[0] for row in con.execute("select name from outbox.file where state = 'absent'").fetchall()}
+    return [
+        f"V-2: {file.name} counts as absent, and impact.com took it" for file, _ in scene.taken if file.name in absent
     ]
 
 

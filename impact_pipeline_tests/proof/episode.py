@@ -14,7 +14,7 @@ from impact_pipeline.outbox.impact.sftp import SftpError
 from impact_pipeline.outbox.moves import LeaseLostError
 from impact_pipeline.simulator.impact import lock_now, reattribute, reverse_by_person
 from impact_pipeline_tests.proof.checks import Audit, violations
-from impact_pipeline_tests.proof.hands import on_stage
+from impact_pipeline_tests.proof.hands import LANES, on_stage
 from impact_pipeline_tests.proof.stage import Cancelled, Crash, Run, Stuck
 from impact_pipeline_tests.proof.warehouses import Warehouses
 from impact_pipeline_tests.proof.world import World
@@ -30,6 +30,9 @@ LONGEST_SKEW_SECONDS = 240
 # longer each time; actions that are slow to show; parents; ends that do not come.
 CALM_HOURS = (1.1, 1.1, 7, 25, 49, 24 * 7 + 1, 1.1, 1.1, 1.1, 1.1, 1.1, 1.1)
 QUIET_CYCLES = 3
+# So many of the runs that sleep when the weather clears do so for some days more, while others take their lanes over;
+# before, so many wake up each time.
+SLEEPS_ON, WAKES_UP = 0.7, 0.5
 # In so many episodes the brand goes on for some days when the weather has cleared: what bad weather left in doubt is
 # lost, won and amended meanwhile.
 GOES_ON, BUSY_HOURS, MOST_AT_ONCE = 0.5, (1.1, 7, 25, 49), 4
@@ -114,6 +117,9 @@ class Episode:
         self.trouble: Counter[str] = Counter()
         self.steps = self._begun = 0
         self.audit = Audit(world)
+        # Those that sleep on when the weather clears, and until which day of the calm.
+        self._sleepers: list[Run] = []
+        self._wakes_at = self.random.randint(1, QUIET_CYCLES)
         # Some episodes are calm, some are wild.
         self._wildness = self.random.choice([0.3, 1.0, 1.6])
         world.weather.tell = self._suffer
@@ -185,7 +191,7 @@ class Episode:
         if self.random.random() < 0.5:
             self._pass(self.random.choice([5, 60, 700, 1300, 4000]))
         kind = kind if self.random.random() < 0.8 else self.random.choice(ROUND)
-        if kind == "submit" and self.world.sends_files and self.random.random() < 0.5:
+        if kind == "submit" and self.world.sends_files and self.random.random() < 0.7:
             kind = "upload"
         run = self.world.begin(kind)
         if self.random.random() < 0.4 or self.world.file_is_held:
@@ -223,7 +229,7 @@ class Episode:
 
     def _wake(self) -> None:
         for run in self.world.stage.living:
-            if run.frozen:
+            if run.frozen and self.random.random() < WAKES_UP:
                 run.frozen = False
                 self._tell(f"{run.name} wakes up")
 
@@ -258,15 +264,18 @@ class Episode:
         self._tell(f"{seconds:.0f} s pass")
 
     def _end_all(self) -> None:
-        """What is still on its way comes to its end, or dies."""
+        """What is still on its way comes to its end, or dies, or sleeps on."""
         for run in self.world.stage.living:
+            if run.frozen and run.kind in LANES and not run.holds_file and self.random.random() < SLEEPS_ON:
+                self._sleepers.append(run)
+                continue
             run.frozen = False
             if self.random.random() < 0.3:
                 run.die()
                 self.trouble[f"killed: {run.kind}, {run.at}"] += 1
                 self.world.after_death(run, is_here=True)
                 self._tell(f"{run.name} dies {run.at}")
-        while living := self.world.stage.living:
+        while living := [run for run in self.world.stage.living if run not in self._sleepers]:
             movable = [run for run in living if run.can_move or run.tasks]
             if not movable:
                 raise Stuck(", ".join(f"{run.name} {run.at}" for run in living))
@@ -289,6 +298,11 @@ class Episode:
             if cycle > QUIET_CYCLES and not self.audit.is_open():
                 break
             self._send_and_confirm()
+            if cycle == self._wakes_at:
+                for run in self._sleepers:
+                    run.frozen = False
+                    self.world.stage.finish(run)
+                    self._tell(f"{run.name} goes on, {self._where(run)}")
         # An action that changed while its queue record was read shows in the next list only.
         self._run("confirm")
         self._run("reconcile")

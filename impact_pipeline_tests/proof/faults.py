@@ -123,8 +123,8 @@ _OUTAGES = [
     # Twice as likely as others: it changes what may be done.
     *[(("GET",), Answer(status=403, body=b'{"status":403,"title":"Forbidden"}'))] * 2,
 ]
-# No way to the folder; or the connection ends while a file gets its name there.
-_FILES = ("no way", "answer lost", "arrives late", "never arrives")
+# No way to the folder; the connection ends while a file gets its name there; the run sleeps before it puts it there.
+_FILES = ("no way", "answer lost", "arrives late", "never arrives", "asleep", "asleep")
 _EPOCH = 1795200000
 _ANSWERS: dict[str, list[dict[str, Any]]] = {
     # Lost on the way there, on the way back, half-way, and late.

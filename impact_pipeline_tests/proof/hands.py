@@ -206,17 +206,19 @@ class TwinFolder:
         return found
 
     def put(self, file: Path, name: str, may_deliver: Callable[[], bool]) -> None:
-        self._stage.pause("before the upload")
+        fate = self._meet("put")
+        if fate == "asleep" and self._stage.acting is not None:
+            self._stage.acting.frozen = True
         text = file.read_bytes()
+        self._stage.pause("before the file has its name")
         self._clocks.advance(self._random.choice([1, 30, LONGEST_UPLOAD_SECONDS]))
         if not may_deliver():
             raise NotDeliveredError("the lease ends")
-        fate = self._meet("put")
         if fate != "never arrives":
             at = self._now() + timedelta(seconds=LATEST_ARRIVAL_SECONDS if fate == "arrives late" else 0)
             taken_at = at + timedelta(seconds=self._random.choice([0, 600, 7200]))
             self._files.append((at, taken_at, name, text))
-        if fate:
+        if fate not in ("", "asleep"):
             raise MaybeDeliveredError(fate)
         self._stage.pause("after the upload")
 

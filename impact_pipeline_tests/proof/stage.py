@@ -55,6 +55,10 @@ class Run:
     def can_move(self) -> bool:
         return not self.is_over and (self._until is None or self._until())
 
+    @property
+    def holds_file(self) -> bool:
+        return self.stage.holder is self
+
     def move(self) -> None:
         """Let it go on to its next boundary, or to its end."""
         if not self._thread.ident:
@@ -125,7 +129,7 @@ class Stage:
         self.acting: Run | None = None
         self.is_performing = False
         self.turn = threading.Semaphore(0)
-        self._file_is_held_by: Run | None = None
+        self.holder: Run | None = None
 
     def begin(self, name: str, kind: str, work: Callable[[], object]) -> Run:
         run = Run(self, name, kind, work)
@@ -150,21 +154,21 @@ class Stage:
 
     @property
     def file_is_held(self) -> bool:
-        return self._file_is_held_by is not None
+        return self.holder is not None
 
     @contextmanager
     def file(self) -> Iterator[None]:
         """The warehouse file, which one process at a time can hold; others wait."""
-        self.pause("before the transaction", until=lambda: self._file_is_held_by is None)
-        self._file_is_held_by = self.acting
+        self.pause("before the transaction", until=lambda: self.holder is None)
+        self.holder = self.acting
         try:
             yield
         finally:
-            self._file_is_held_by = None
+            self.holder = None
 
     def finish(self, run: Run) -> None:
-        """Move one run to its end, its pool first come, first served."""
-        while not run.is_over:
+        """Move one run to its end, or until it falls asleep; its pool first come, first served."""
+        while not run.is_over and not run.frozen:
             if run.can_move:
                 run.move()
             elif run.tasks:

@@ -36,7 +36,7 @@ START = datetime(2026, 11, 20, 12, tzinfo=UTC)
 SID, TOKEN = "IRproofAccount", "proof-token"
 CUSTOMERS = 14
 # In so many episodes some of what is due goes as files.
-FILES = 0.25
+FILES = 0.5
 
 T = TypeVar("T")
 
