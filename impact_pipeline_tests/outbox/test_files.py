@@ -230,6 +230,27 @@ def test_an_upload_that_lies_in_the_folder_is_found_there(
     assert outbox.lead_states() == {SETTLED}
 
 
+def test_that_no_list_of_requests_has_it_proves_nothing_of_what_is_in_a_file(
+    outbox: Outbox, impact: There, site: SftpSite, folder: SftpFolder
+) -> None:
+    outbox.proven()
+    outbox.wants_many(3)
+    outbox.enqueue()
+    site.takes_at_once, site.cut_after_rename = False, True
+    with pytest.raises(MaybeDeliveredError):
+        send(outbox, folder)
+    impact.fault("timeout")
+    outbox.wants("Alone_1")
+    outbox.enqueue()
+    outbox.submit()
+    assert outbox.states()["Alone_1"] == "in_doubt", "so that the list of requests is read"
+
+    outbox.passes(hours=1)
+    outbox.confirm()
+
+    assert (outbox.states()["Alone_1"], outbox.lead_states()) == ("ready", {"in_doubt"})
+
+
 def test_an_upload_that_was_cut_off_is_not_there_and_its_rows_are_ready_again(
     outbox: Outbox, impact: There, site: SftpSite, folder: SftpFolder
 ) -> None:
