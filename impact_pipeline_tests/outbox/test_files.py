@@ -211,12 +211,7 @@ def test_an_upload_that_lies_in_the_folder_is_found_there(
     outbox: Outbox, impact: There, site: SftpSite, folder: SftpFolder
 ) -> None:
     """impact.com has not taken it yet, so its list can't tell."""
-    outbox.proven()
-    outbox.wants_many(3)
-    outbox.enqueue()
-    site.takes_at_once, site.cut_after_rename = False, True
-    with pytest.raises(MaybeDeliveredError):
-        send(outbox, folder)
+    lose_the_answer(outbox, site, folder)
     outbox.passes(hours=1)
     outbox.confirm()
     assert outbox.lead_states() == {"intended"}, "nobody has looked into the folder yet"
@@ -233,12 +228,7 @@ def test_an_upload_that_lies_in_the_folder_is_found_there(
 def test_that_no_list_of_requests_has_it_proves_nothing_of_what_is_in_a_file(
     outbox: Outbox, impact: There, site: SftpSite, folder: SftpFolder
 ) -> None:
-    outbox.proven()
-    outbox.wants_many(3)
-    outbox.enqueue()
-    site.takes_at_once, site.cut_after_rename = False, True
-    with pytest.raises(MaybeDeliveredError):
-        send(outbox, folder)
+    lose_the_answer(outbox, site, folder)
     impact.fault("timeout")
     outbox.wants("Alone_1")
     outbox.enqueue()
@@ -360,6 +350,16 @@ def test_a_file_that_nobody_looks_for_needs_a_person_after_a_day(outbox: Outbox,
     outbox.passes(minutes=11)
     outbox.confirm()
     assert outbox.lead_states() == {"ready"}
+
+
+def lose_the_answer(outbox: Outbox, site: SftpSite, folder: SftpFolder) -> None:
+    """Three leads lie in the folder, of which impact.com has taken nothing yet, and nobody knows it."""
+    outbox.proven()
+    outbox.wants_many(3)
+    outbox.enqueue()
+    site.takes_at_once, site.cut_after_rename = False, True
+    with pytest.raises(MaybeDeliveredError):
+        send(outbox, folder)
 
 
 def killed_file(outbox: Outbox) -> None:
