@@ -105,7 +105,7 @@ def _unexpected(runs: Sequence[Run]) -> list[str]:
         f"{run.name} ended with {type(run.error).__name__}: {run.error}"
         for run in runs
         if run.error is not None and not isinstance(run.error, _ENDS)
-    ] + [f"V-2: {run.name} moved a request after its lane was taken over" for run in runs if len(run.leases) > 1]
+    ] + [f"V-2: {run.name} wrote after its lane was taken over" for run in runs if len(run.leases) > 1]
 
 
 class Episode:

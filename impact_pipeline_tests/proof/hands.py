@@ -104,7 +104,8 @@ class StagedWarehouse(Warehouse):
         ).fetchone()
         assert row is not None
         token, is_held, newest_move = row
-        if is_held or newest_move != run.newest_move:
+        # An upload frees its lane at its end, also where it has lost it, which changes nothing.
+        if is_held or run.kind != "upload" or newest_move != run.newest_move:
             run.leases.add(token)
         run.newest_move = newest_move
 

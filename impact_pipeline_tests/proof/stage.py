@@ -32,7 +32,7 @@ class Run:
         at: the boundary at which it stands.
         tasks: what it gave to its pool and nobody has begun; width: how many of them may be under way at once.
         frozen: it gets no turn until somebody wakes it.
-        leases: the newest lease of its lane at each of its commits under which it held it or moved a request.
+        leases: the newest lease of its lane at each of its commits that may have changed something.
         error: what it ended with, crashes and cancellations included; None while it lives or where it ended well.
     """
 
