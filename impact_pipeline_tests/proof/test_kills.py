@@ -2,7 +2,7 @@
 
 from impact_pipeline_tests.proof.kills import NAMED, kill_all
 
-KILLS = 16
+KILLS = 40
 
 
 def test_after_kills_at_any_boundary_nothing_is_lost_and_nothing_is_sent_twice() -> None:
@@ -10,7 +10,7 @@ def test_after_kills_at_any_boundary_nothing_is_lost_and_nothing_is_sent_twice()
 
     assert not tally.failed, "\n".join(f"chain {chain.seed}: {chain.violations}" for chain in tally.failed)
     # Now and then a run has nothing to do at the boundary that was meant for it.
-    assert tally.missed.total() <= 2
+    assert tally.missed.total() <= KILLS // 8
     assert tally.kills.total() == KILLS
     assert tally.recovering > 0
     assert tally.subjects > 0
