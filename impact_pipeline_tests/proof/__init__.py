@@ -8,7 +8,7 @@ The proof that nothing is lost and nothing is sent twice, whatever goes wrong.
     salesforce  these as they are, and a Salesforce in this process, for episodes that are whole
     world       the outbox and reconciliation as they are, and impact.com in this process
     stage       runs side by side, each moved from boundary to boundary by the seed
-    hands       the file, the network, the clocks and the pool that a run touches
+    hands       the file, the network, the folder for files, the clocks and the pool that a run touches
     faults      what the network and impact.com do wrong
     oracle      what impact.com should show in the end, told from the rules alone
     checks      the invariants, asked of the warehouse and of the oracle

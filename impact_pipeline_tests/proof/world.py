@@ -27,7 +27,7 @@ from impact_pipeline.warehouse.connection import Warehouse
 from impact_pipeline_tests.proof.business import DEDUP_DAYS, PARENTS, Business, Kind, Subject
 from impact_pipeline_tests.proof.faults import Weather
 from impact_pipeline_tests.proof.feeder import CAMPAIGN_ID, CURRENCY, EVENT_TYPE_IDS, feed
-from impact_pipeline_tests.proof.hands import Clocks, StagedWarehouse, TwinFolder, TwinTransport
+from impact_pipeline_tests.proof.hands import LANES, Clocks, StagedWarehouse, TwinFolder, TwinTransport
 from impact_pipeline_tests.proof.oracle import Judgement
 from impact_pipeline_tests.proof.salesforce import Salesforce
 from impact_pipeline_tests.proof.stage import Run, Stage
@@ -48,7 +48,7 @@ class Jobs:
 
     Args:
         decide: brings conversions.* to what happened, as the stages before the outbox do; told the run's id.
-        folder: where files are put, in the episodes that send some.
+        folder: where files are put, in the episodes that send some; max_conversions: in one of them.
     """
 
     decide: Callable[[str], None]
@@ -61,7 +61,7 @@ class Jobs:
     max_conversions: int = 1000
 
     def do(self, kind: str, run_id: str) -> object:
-        """One run of a job: cycle, submit, confirm or reconcile."""
+        """One run of a job: cycle, submit, upload, confirm or reconcile."""
         match kind:
             case "cycle":
                 self.decide(run_id)
@@ -230,7 +230,7 @@ class World(Scene):
 
     def after_death(self, run: Run, *, is_here: bool) -> None:
         """What a process that was killed on this machine leaves behind: the file that shows that it is gone."""
-        if is_here and run.kind in ("submit", "upload", "confirm"):
+        if is_here and run.kind in LANES:
             folder = self.warehouse.path.with_name(self.warehouse.path.name + ".runs")
             folder.mkdir(exist_ok=True)
             (folder / run.name).touch()
