@@ -32,8 +32,8 @@ class Run:
         at: the boundary at which it stands.
         tasks: what it gave to its pool and nobody has begun; width: how many of them may be under way at once.
         frozen: it gets no turn until somebody wakes it.
-        leases: the newest lease of its lane at each of its commits that may have changed something; newest_move: the last
-            one of its own at its last commit.
+        leases: the newest lease of its lane at each of its commits that may have changed something.
+        newest_move: the last one of its own at its last commit.
         error: what it ended with, crashes and cancellations included; None while it lives or where it ended well.
     """
 
